@@ -1,0 +1,87 @@
+"""Pictures: reading, cropping, and the array that a network takes. Pictures are (H, W, 3) uint8 in OpenCV's order, BGR."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from paddlepose.core.types import Card
+
+Picture = NDArray[np.uint8]
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+# The marks that begin a JPEG file, begin its last scan, and end it.
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+
+
+def read_picture(path: Path, *, upright: bool = False) -> Picture:
+    """Picture (H, W, 3) BGR of a file, or of a member of an archive (`pictures.zip@/a.jpg`).
+
+    Args:
+        path: of the file.
+        upright: turn the picture as its EXIF data say. Data sets are labelled on the pictures as stored.
+
+    Raises:
+        FileNotFoundError: there is no such file or member.
+        ValueError: it is no picture, or one that is cut off.
+    """
+    data = _read_bytes(path)
+    flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    if _is_cut_off(data):
+        raise ValueError(f"{path}: the JPEG file is cut off: copy or download it again")
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if picture is None:
+        raise ValueError(f"{path}: not a picture that OpenCV can read")
+    return picture
+
+
+def _is_cut_off(data: bytes) -> bool:
+    """A JPEG whose last scan is not ended; OpenCV would fill the rest with grey and say nothing."""
+    if data.endswith(_JPEG_END) or not data.startswith(_JPEG_START):
+        return False
+    return data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)
+
+
+def _read_bytes(path: Path) -> bytes:
+    archive, in_archive, member = str(path).partition(".zip@/")
+    if not in_archive:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such picture")
+        return path.read_bytes()
+    try:
+        return _open_archive(archive + ".zip", os.getpid()).read(member)
+    except KeyError:
+        raise FileNotFoundError(f"{path}: the archive has no such member") from None
+
+
+@lru_cache(maxsize=8)
+def _open_archive(path: str, process: int) -> zipfile.ZipFile:
+    """An archive kept open; one for each process, as forked ones would share its file position."""
+    del process
+    return zipfile.ZipFile(path)
+
+
+def warp(picture: Picture, matrix: NDArray[np.float64], out_size: tuple[int, int]) -> Picture:
+    """Crop of `out_size` (width, height) whose pixels come from the picture by the inverse of `matrix`; black outside."""
+    return cv2.warpAffine(picture, matrix, out_size, flags=cv2.INTER_LINEAR)
+
+
+def to_input(crop: Picture, card: Card) -> NDArray[np.float32]:
+    """Array (3, H, W) for the network: the card's channel order, pixels scaled to 0..1 and normalized."""
+    levels = _levels(card.mean, card.std)
+    channels = cv2.split(crop)
+    return np.stack([cv2.LUT(c, t) for c, t in zip(channels[::-1] if card.rgb else channels, levels, strict=True)])
+
+
+@lru_cache(maxsize=8)
+def _levels(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
+    """Normalized value of each of the 256 pixel values, by channel: (3, 256)."""
+    pixels = np.arange(256, dtype=np.float32) / np.float32(255)
+    return (pixels - np.float32(mean)[:, None]) / np.float32(std)[:, None]
