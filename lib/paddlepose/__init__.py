@@ -14,7 +14,7 @@ _HOMES = {
     "load": "paddlepose.runtime",
     "load_config": "paddlepose.config",
 }
-__all__ = ["Card", "Poses", "build_network", "load", "load_config"]  # noqa: F822 (see __getattr__)
+__all__ = ["Card", "Poses", "build_network", "load", "load_config"]
 
 
 def __getattr__(name: str) -> object:

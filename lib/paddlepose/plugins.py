@@ -1,4 +1,4 @@
-"""A folder is a registry: the network `pose_resnet` is the file `models/pose_resnet.py`, and so for data sets and codecs."""
+"""A folder is a registry: the network `pose_resnet` is the file `models/pose_resnet.py`; data sets, codecs likewise."""
 
 import difflib
 import importlib

@@ -76,7 +76,7 @@ class Codec:
 
 
 def peaks(maps: Maps) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Place (B, K, 2) of each map's first maximum, in pixels of the map, and its value (B, K); (0, 0) if not above 0."""
+    """First maximum of each map: its place (B, K, 2) in pixels of the map, (0, 0) if not above 0, and value (B, K)."""
     flat = maps.reshape(*maps.shape[:2], -1)
     index = flat.argmax(-1)
     values = np.take_along_axis(flat, index[..., None], -1)[..., 0]

@@ -30,7 +30,7 @@ class Region:
     def from_box(cls, box: ArrayLike, aspect: float, padding: float = PADDING) -> Region:
         """Smallest region of the given aspect (width / height) around a box (x, y, width, height), then enlarged.
 
-        A box whose centre lies at x = -1 exactly is not enlarged: the mark of "no centre" in the data sets' first tools.
+        A box whose centre is at x = -1 exactly is not enlarged: so the first data sets marked "no centre".
         """
         x, y, width, height = np.asarray(box, np.float64)
         center = np.array([x + width / 2, y + height / 2])

@@ -1,4 +1,4 @@
-"""Pictures: reading, cropping, and the array that a network takes. Pictures are (H, W, 3) uint8 in OpenCV's order, BGR."""
+"""Pictures: reading, cropping, and a network's input. Pictures are (H, W, 3) uint8 in the order of OpenCV, BGR."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _open_archive(path: str, process: int) -> zipfile.ZipFile:
 
 
 def warp(picture: Picture, matrix: NDArray[np.float64], out_size: tuple[int, int]) -> Picture:
-    """Crop of `out_size` (width, height) whose pixels come from the picture by the inverse of `matrix`; black outside."""
+    """Crop of `out_size` (width, height) that `matrix` (2, 3), from picture to crop, describes; black outside."""
     return cv2.warpAffine(picture, matrix, out_size, flags=cv2.INTER_LINEAR)
 
 

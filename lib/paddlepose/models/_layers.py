@@ -1,0 +1,87 @@
+"""Blocks that several networks are made of."""
+
+from paddle import Tensor, nn
+
+
+def conv3x3(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2D:
+    """3x3 convolution without bias that keeps the size at stride 1."""
+    return nn.Conv2D(channels_in, channels_out, 3, stride, padding=1, bias_attr=False)
+
+
+def conv1x1(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2D:
+    """1x1 convolution without bias."""
+    return nn.Conv2D(channels_in, channels_out, 1, stride, bias_attr=False)
+
+
+def final_conv(channels_in: int, num_joints: int, kernel: int) -> nn.Conv2D:
+    """Convolution with bias that gives one map a joint, kernel 1 or 3."""
+    return nn.Conv2D(channels_in, num_joints, kernel, padding=kernel // 2)
+
+
+def init_normal(network: nn.Layer, std: float = 0.001) -> None:
+    """Draw all (transposed) convolutions' weights from a normal distribution; biases 0, batch norms 1 and 0.
+
+    So PoseResNet and HRNet start where no weights are loaded (their published code; the papers do not say it).
+    """
+    normal, zero, one = nn.initializer.Normal(0.0, std), nn.initializer.Constant(0.0), nn.initializer.Constant(1.0)
+    for layer in network.sublayers():
+        if isinstance(layer, nn.Conv2D | nn.Conv2DTranspose):
+            normal(layer.weight)
+        elif isinstance(layer, nn.BatchNorm2D):
+            one(layer.weight)
+        if getattr(layer, "bias", None) is not None:
+            zero(layer.bias)
+
+
+class BasicBlock(nn.Layer):
+    """Two 3x3 convolutions and a shortcut (ResNet, figure 5 left)."""
+
+    expansion = 1
+
+    def __init__(self, channels_in: int, width: int, stride: int = 1) -> None:
+        """From `channels_in` channels to `width`; the first convolution has the stride."""
+        super().__init__()
+        self.conv1 = conv3x3(channels_in, width, stride)
+        self.bn1 = nn.BatchNorm2D(width)
+        self.conv2 = conv3x3(width, width)
+        self.bn2 = nn.BatchNorm2D(width)
+        self.downsample = _shortcut(channels_in, width, stride)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, width, H / stride, W / stride)."""
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return self.relu(y + self.downsample(x))
+
+
+class Bottleneck(nn.Layer):
+    """1x1, 3x3 and 1x1 convolutions and a shortcut (ResNet, figure 5 right)."""
+
+    expansion = 4
+
+    def __init__(self, channels_in: int, width: int, stride: int = 1, *, stride_first: bool = False) -> None:
+        """From `channels_in` channels to 4 `width`; the stride is the 3x3's, or the first 1x1's as in Caffe's ResNets."""
+        super().__init__()
+        self.conv1 = conv1x1(channels_in, width, stride if stride_first else 1)
+        self.bn1 = nn.BatchNorm2D(width)
+        self.conv2 = conv3x3(width, width, 1 if stride_first else stride)
+        self.bn2 = nn.BatchNorm2D(width)
+        self.conv3 = conv1x1(width, 4 * width)
+        self.bn3 = nn.BatchNorm2D(4 * width)
+        self.downsample = _shortcut(channels_in, 4 * width, stride)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, 4 width, H / stride, W / stride)."""
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y + self.downsample(x))
+
+
+def _shortcut(channels_in: int, channels_out: int, stride: int) -> nn.Layer:
+    """The block's input in the shape of its output: itself where it fits, else a 1x1 convolution and a batch norm."""
+    if stride == 1 and channels_in == channels_out:
+        return nn.Identity()
+    return nn.Sequential(conv1x1(channels_in, channels_out, stride), nn.BatchNorm2D(channels_out))
