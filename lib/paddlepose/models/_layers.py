@@ -61,7 +61,7 @@ class Bottleneck(nn.Layer):
     expansion = 4
 
     def __init__(self, channels_in: int, width: int, stride: int = 1, *, stride_first: bool = False) -> None:
-        """From `channels_in` channels to 4 `width`; the stride is the 3x3's, or the first 1x1's as in Caffe's ResNets."""
+        """From `channels_in` channels to 4 `width`; the stride is the 3x3's, or the first 1x1's as in Caffe."""
         super().__init__()
         self.conv1 = conv1x1(channels_in, width, stride if stride_first else 1)
         self.bn1 = nn.BatchNorm2D(width)

@@ -1,0 +1,65 @@
+"""Options that several commands take, and the job that they describe."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from paddlepose.config import load_config
+from paddlepose.engine.job import Job
+
+# Switches of the seeds' command lines and the settings that they turn on.
+_SWITCHES = {
+    "flip_test": ("TEST.FLIP_TEST", "true"),
+    "post_process": ("TEST.POST_PROCESS", "true"),
+    "shift_heatmap": ("TEST.SHIFT_HEATMAP", "true"),
+    "use_detect_bbox": ("TEST.USE_GT_BBOX", "false"),
+}
+# Options with a value and the settings that they replace.
+_VALUES = {
+    "frequent": "PRINT_FREQ",
+    "workers": "WORKERS",
+    "batch_size": "TRAIN.BATCH_SIZE",
+    "coco_bbox_file": "TEST.COCO_BBOX_FILE",
+}
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """A parser with what every command on a configuration takes."""
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument("--cfg", required=True, type=Path, help="the experiment's YAML file")
+    result.add_argument("--gpus", help="numbers of the GPUs to use, such as 0; several need paddle.distributed.launch")
+    result.add_argument("settings", nargs="*", metavar="KEY VALUE", help="settings over the file's: TRAIN.LR 1e-4")
+    return result
+
+
+def add_test_switches(result: argparse.ArgumentParser) -> None:
+    """Switches that change how a network is measured; they only turn things on."""
+    result.add_argument("--flip-test", action="store_true", help="average over each crop and its mirror image")
+    result.add_argument("--post-process", action="store_true", help="refine maxima by a quarter of a pixel")
+    result.add_argument("--shift-heatmap", action="store_true", help="align mirrored heatmaps by one pixel")
+
+
+def job(arguments: argparse.Namespace) -> Job:
+    """The job that parsed arguments describe.
+
+    Raises:
+        ValueError: the configuration is wrong; one line a mistake.
+    """
+    settings = list(arguments.settings)
+    for name, value in vars(arguments).items():
+        if name in _SWITCHES and value:
+            settings += _SWITCHES[name]
+        elif name in _VALUES and value is not None:
+            settings += [_VALUES[name], str(value)]
+    if arguments.gpus is not None:
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", arguments.gpus)
+        settings += ["DEVICE", "gpu"]
+    return Job(load_config(arguments.cfg, settings), arguments.cfg.name.split(".")[0])
+
+
+def parse(result: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """Arguments of a command line, with settings allowed before and after options."""
+    return result.parse_intermixed_args(argv)

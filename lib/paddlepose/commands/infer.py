@@ -1,0 +1,24 @@
+"""Draw poses on pictures with a network that was trained here: `paddlepose infer --cfg ... --img-file FILE`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from paddlepose.commands import _options, _pictures
+from paddlepose.core.predict import TopDown
+from paddlepose.engine.evaluate import as_network
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; its exit status."""
+    parser = _options.parser("Find the poses of the people in pictures and videos.")
+    parser.add_argument("--model-file", type=Path, help="weights; else TEST.MODEL_FILE, else the last training's")
+    parser.add_argument("--post-process", action="store_true", help="refine maxima by a quarter of a pixel")
+    parser.add_argument("--shift-heatmap", action="store_true", help="align mirrored heatmaps by one pixel")
+    _pictures.add_arguments(parser)
+    arguments = _options.parse(parser, argv)
+    flip_test, arguments.flip_test = arguments.flip_test, False
+    job = _options.job(arguments)
+    predictor = TopDown(as_network(job.trained_network(arguments.model_file)), job.card, flip_test=flip_test)
+    return _pictures.run(predictor, arguments)

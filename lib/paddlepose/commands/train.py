@@ -1,0 +1,96 @@
+"""Train a network: `paddlepose train --cfg experiments/...yaml [KEY VALUE ...]`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from tqdm.contrib.logging import logging_redirect_tqdm
+from visualdl import LogWriter
+
+from paddlepose import cpu
+from paddlepose.commands import _options
+from paddlepose.engine import distributed, optim
+from paddlepose.engine.checkpoint import Checkpoints
+from paddlepose.engine.debug import DebugPictures
+from paddlepose.engine.ema import Ema
+from paddlepose.engine.evaluate import Result, as_network
+from paddlepose.engine.job import Job
+from paddlepose.engine.train import Step, fit
+from paddlepose.engine.watch import TestWatch, TrainWatch
+
+_LOG = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; its exit status."""
+    parser = _options.parser("Train a network.")
+    parser.add_argument("--frequent", type=int, help="print a line every so many steps")
+    parser.add_argument("--workers", type=int, help="processes that prepare samples")
+    parser.add_argument("--batch_size", type=int, help="samples in one step, over all processes")
+    parser.add_argument("--resume", action="store_true", help="go on from the output folder's checkpoint")
+    parser.add_argument("--resume_model", type=Path, help="go on from the checkpoint in this folder")
+    arguments = _options.parse(parser, argv)
+    job = _options.job(arguments)
+    cpu.keep_freed_memory()
+    resume_from = arguments.resume_model
+    if arguments.resume or job.config.train.resume:
+        resume_from = resume_from or job.folder
+    job.start("train")
+    with logging_redirect_tqdm():
+        train(job, resume_from)
+    return 0
+
+
+def train(job: Job, resume_from: Path | None) -> None:
+    """Train as a job's configuration says, measure after each epoch, keep the best.
+
+    Raises:
+        FloatingPointError: a loss is not finite.
+        ValueError: the data, or the checkpoint in `resume_from`, cannot be used.
+    """
+    options = job.config.train
+    train_loader, test_loader = job.loader(train=True), job.loader(train=False)
+    model = job.network()
+    step = Step(
+        distributed.share(model),
+        job.criterion,
+        optim.build(options, model),
+        accumulate=options.accumulate,
+        amp=options.amp,
+        ema=Ema(model, options.ema) if options.ema else None,
+    )
+    checkpoints = Checkpoints(job.folder, model, step)
+    first = (resume_from and checkpoints.resume(resume_from)) or options.begin_epoch
+    main_process = distributed.rank() == 0
+    writer = LogWriter(str(job.visual_folder)) if main_process else None
+    watch = TrainWatch(job.config, writer, _pictures(job, "train"))
+    test_watch = TestWatch(job.config, _pictures(job, "val"))
+    rate = optim.learning_rate(options, len(train_loader))
+
+    def after_epoch(epoch: int) -> None:
+        distributed.average_statistics(model)
+        with step.ema.applied() if step.ema else nullcontext():
+            result = job.measure(as_network(model), test_loader, test_watch)
+        if result and writer:
+            _write_scalars(writer, result, epoch)
+            checkpoints.save(epoch + 1, result.headline)
+
+    epochs = range(first, options.end_epoch)
+    fit(step, train_loader, lambda n: watch.rate(rate(n)), epochs=epochs, watch=watch, after_epoch=after_epoch)
+    if main_process:
+        checkpoints.finish()
+
+
+def _pictures(job: Job, prefix: str) -> DebugPictures | None:
+    """Debug pictures of the first process, if they are asked for."""
+    if not job.config.debug.debug or distributed.rank():
+        return None
+    return DebugPictures(job.folder / "debug", prefix, job.config.debug, job.card)
+
+
+def _write_scalars(writer: LogWriter, result: Result, epoch: int) -> None:
+    for name, value in {"loss": result.loss, **result.figures}.items():
+        writer.add_scalar(f"valid/{name}", value, epoch)

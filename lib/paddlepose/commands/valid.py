@@ -1,0 +1,46 @@
+"""Measure a network on the test split: `paddlepose valid --cfg experiments/...yaml [--model-file FILE]`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from paddlepose.commands import _options
+from paddlepose.engine.evaluate import as_network
+from paddlepose.engine.job import Job
+from paddlepose.engine.watch import TestWatch
+from paddlepose.runtime import OrtNetwork
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; its exit status."""
+    parser = _options.parser("Measure a network on the test split.")
+    parser.add_argument("--model-file", type=Path, help="weights or .onnx; else the last training's")
+    parser.add_argument("--frequent", type=int, help="print a line every so many steps")
+    parser.add_argument("--workers", type=int, help="processes that prepare samples")
+    parser.add_argument("--use-detect-bbox", action="store_true", help="boxes from the detections file, not the labels")
+    parser.add_argument("--coco-bbox-file", type=Path, help="the detections file")
+    _options.add_test_switches(parser)
+    arguments = _options.parse(parser, argv)
+    job = _options.job(arguments)
+    job.start("valid")
+    measure(job, arguments.model_file or job.config.test.model_file)
+    return 0
+
+
+def measure(job: Job, path: Path | None) -> dict[str, float] | None:
+    """Figures with the weights of `path`, or of the ONNX file there; None in all processes but the first.
+
+    Raises:
+        ValueError: the ONNX file takes other input or finds other joints than the configuration says.
+    """
+    if path and path.suffix == ".onnx":
+        network = OrtNetwork(path)
+        for name in ("input_size", "rgb", "skeleton"):
+            own, asked = getattr(network.card, name), getattr(job.card, name)
+            if own != asked:
+                raise ValueError(f"{path}: its card's {name} is {own}, but the configuration asks for {asked}")
+    else:
+        network = as_network(job.trained_network(path))
+    result = job.measure(network, job.loader(train=False), TestWatch(job.config))
+    return result and result.figures

@@ -1,0 +1,124 @@
+"""Where the people of a picture are: boxes given by hand, boxes of a detector's file, or the whole picture.
+
+Boxes are rows (N, 5) of x, y, width, height in pixels of the picture, and a score.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paddlepose.core.files import read_json
+
+Row = list[float]
+Rows = NDArray[np.float64]
+
+_PERSON = 1  # COCO's category
+
+_log = logging.getLogger(__name__)
+
+
+def parse_box(text: str) -> Row:
+    """Row of a box written `x,y,width,height`; its score is 1.
+
+    Raises:
+        ValueError: these are not four numbers with a width and a height above 0.
+    """
+    try:
+        x, y, width, height = map(float, text.split(","))
+        is_box = bool(np.isfinite([x, y, width, height]).all() and width > 0 and height > 0)
+    except ValueError:
+        is_box = False
+    if not is_box:
+        raise ValueError(f"--bbox {text}: expected x,y,width,height in pixels, with width and height above 0")
+    return [x, y, width, height, 1.0]
+
+
+def read_boxes(path: Path, least_score: float) -> dict[str | int, list[Row]]:
+    """Rows of people's boxes by a picture's file name or number, from a JSON file in one of two forms.
+
+    COCO's list of detections, `[{"image_id": 785, "bbox": [x, y, w, h], "score": 0.9}]`, where `file_name` may stand
+    for `image_id`, or `{"a.jpg": [[x, y, w, h]]}`, where `{"bbox": [x, y, w, h], "score": 0.9}` may stand for a box.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is no JSON, or of another form.
+    """
+    content = read_json(path)
+    rows: dict[str | int, list[Row]] = defaultdict(list)
+    try:
+        for picture, item in _items(content):
+            if (row := _row(item))[4] >= least_score:
+                rows[picture].append(row)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected COCO's detections or {{'a.jpg': [[x, y, w, h], ...]}}, got {error!r}"
+        ) from error
+    return dict(rows)
+
+
+def _items(content: Any) -> Iterator[tuple[str | int, Any]]:
+    """Name or number of the picture and the box, for each box of a person."""
+    if isinstance(content, dict):
+        yield from ((name, item) for name, items in content.items() for item in items)
+        return
+    for item in content:
+        if item.get("category_id", _PERSON) == _PERSON:
+            yield item.get("file_name") or item["image_id"], item
+
+
+def _row(item: Any) -> Row:
+    box, score = (item["bbox"], item.get("score", 1.0)) if isinstance(item, dict) else (item, 1.0)
+    x, y, width, height = map(float, box)
+    return [x, y, width, height, float(score)]
+
+
+@dataclass(frozen=True)
+class BoxSource:
+    """The boxes of each picture: from a file's rows, else the same ones everywhere, else the whole picture.
+
+    Attributes:
+        same: rows that hold for every picture.
+        by_picture: what `read_boxes` gave.
+    """
+
+    same: Sequence[Row] = ()
+    by_picture: Mapping[str | int, Sequence[Row]] | None = None
+
+    def __call__(self, path: Path, picture_size: tuple[int, int]) -> Rows:
+        """Boxes (N, 5) in the picture at `path` of (width, height); what shows nothing of it is logged and left out."""
+        boxes = np.array(self._rows(path, picture_size), np.float64).reshape(-1, 5)
+        usable = _is_usable(boxes, picture_size)
+        for box in boxes[~usable, :4].tolist():
+            _log.warning("%s: box %s left out: it shows nothing of the %dx%d pixels", path, box, *picture_size)
+        return boxes[usable]
+
+    def _rows(self, path: Path, picture_size: tuple[int, int]) -> Sequence[Row]:
+        if self.by_picture is None:
+            return self.same or [[0.0, 0.0, *picture_size, 1.0]]
+        for name in _names(path):
+            if name in self.by_picture:
+                return self.by_picture[name]
+        _log.warning("%s: the file of boxes has none for it with a sufficient score", path)
+        return ()
+
+
+def _names(path: Path) -> Iterator[str | int]:
+    """Names by which a file of boxes may call a picture: with ever fewer folders, then the number in its name."""
+    yield from ("/".join(path.parts[start:]) for start in range(len(path.parts)))
+    if number := re.search(r"\d+$", path.stem):
+        yield int(number[0])
+
+
+def _is_usable(boxes: Rows, picture_size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which boxes (N, 5) are finite, have an area, and show a part of the picture: (N,)."""
+    start, size = boxes[:, :2], boxes[:, 2:4]
+    return np.isfinite(boxes).all(1) & ((size > 0) & (start < picture_size) & (start + size > 0)).all(1)

@@ -1,0 +1,72 @@
+"""Poses drawn on a picture: the person's left, right and middle each in their own colour."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from paddlepose.core.image import Picture
+from paddlepose.core.types import Poses, Skeleton
+
+LEFT, MIDDLE, RIGHT = 1, 0, -1
+
+# Blue, green, red; a joint is a lighter tint of its side's colour, so that it stands out from the limb.
+_LIMB_COLORS = {LEFT: (30, 140, 250), MIDDLE: (90, 200, 80), RIGHT: (250, 150, 40)}
+_JOINT_COLORS = {LEFT: (120, 200, 255), MIDDLE: (170, 245, 160), RIGHT: (255, 215, 140)}
+
+_PERSON_PER_LINE = 120  # a person of so many pixels is drawn with lines one pixel wide
+_SHIFT = 4  # OpenCV takes coordinates in sixteenths of a pixel
+_FARTHEST = 1e5  # OpenCV's integers overflow not far beyond; no picture is as wide
+
+
+def draw(picture: Picture, poses: Poses, skeleton: Skeleton, *, threshold: float = 0.1) -> Picture:
+    """Copy of the picture (H, W, 3) with the poses on it, in pixels of that picture.
+
+    Joints whose score is above `threshold` are drawn, and the limbs between two such joints.
+    """
+    drawn = picture.copy()
+    side = sides(skeleton)
+    for xy, scores, _ in poses:
+        shown = scores > threshold
+        if shown.any():
+            _draw_person(drawn, np.clip(xy, -_FARTHEST, _FARTHEST), shown, limbs=skeleton.limbs, side=side)
+    return drawn
+
+
+def sides(skeleton: Skeleton) -> list[int]:
+    """LEFT, RIGHT or MIDDLE for each of the K joints.
+
+    Of a pair that mirroring swaps, the joint whose name begins with `l` is left where the other's begins with `r`;
+    where names do not tell, the first.
+    """
+    side = [MIDDLE] * len(skeleton.joints)
+    for first, second in skeleton.flip_pairs:
+        is_swapped = _initial(skeleton, first) == "r" and _initial(skeleton, second) == "l"
+        side[first], side[second] = (RIGHT, LEFT) if is_swapped else (LEFT, RIGHT)
+    return side
+
+
+def _initial(skeleton: Skeleton, joint: int) -> str:
+    return skeleton.joints[joint][:1].lower()
+
+
+def _draw_person(
+    drawn: Picture,
+    xy: NDArray[np.float64],
+    shown: NDArray[np.bool_],
+    *,
+    limbs: tuple[tuple[int, int], ...],
+    side: list[int],
+) -> None:
+    """Draw one pose (K, 2) onto `drawn`, limbs first; lines are as wide as suits the person's size."""
+    width = max(1, round(float(np.ptp(xy[shown], axis=0).max()) / _PERSON_PER_LINE))
+    points = np.rint(xy * (1 << _SHIFT)).astype(int).tolist()
+    for a, b in limbs:
+        if shown[a] and shown[b]:
+            # A limb from the middle to a side has that side's colour, one from left to right the middle's.
+            color = _LIMB_COLORS[int(np.sign(side[a] + side[b]))]
+            cv2.line(drawn, points[a], points[b], color, width, cv2.LINE_AA, _SHIFT)
+    for joint in np.flatnonzero(shown):
+        radius = (width + 1) << _SHIFT
+        cv2.circle(drawn, points[joint], radius, _JOINT_COLORS[side[joint]], cv2.FILLED, cv2.LINE_AA, _SHIFT)

@@ -1,0 +1,62 @@
+"""Files that are whole or not there at all, and one clear line for those that cannot be read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Path to write to, in the same folder and with the same suffix; what was written then becomes `path`.
+
+    Whatever interrupts the writing, `path` holds the old file or the new one, never half of it. Folders are made.
+
+    Raises:
+        OSError: the file could not be written, on a full disk for one; the message names `path`.
+    """
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        beside.replace(path)
+    except OSError as error:
+        raise OSError(f"{path} was not written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is not JSON; the message has the position.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not JSON: no text at byte {error.start}") from error
+
+
+@contextmanager
+def entry(where: str) -> Iterator[None]:
+    """Block that reads one entry of a file, named `where` in the message if the entry is malformed.
+
+    Raises:
+        ValueError: a key is missing, or a value is not what the block takes.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f"{where} has no {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: {error}") from error

@@ -1,0 +1,93 @@
+"""What poses are looked for in: pictures and videos, found by one name, a folder or a pattern."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+
+from paddlepose.core.image import PICTURE_SUFFIXES, Picture
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"})
+
+_USUAL_FRAME_RATE = 25.0  # for a video that does not state its own
+_WHOLE = 0.99  # a header's frame count may be an estimate; fewer frames than this share of it mean a broken file
+
+_log = logging.getLogger(__name__)
+
+
+def sources(pattern: str) -> list[Path]:
+    """Pictures and videos, sorted, that a file's name, a folder (without its subfolders) or a glob pattern stands for.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    place = Path(pattern)
+    if place.is_file():
+        return [place]
+    found = place.iterdir() if place.is_dir() else _matches(place)
+    if accepted := sorted(path for path in found if _is_accepted(path)):
+        return accepted
+    suffixes = " ".join(sorted(PICTURE_SUFFIXES | VIDEO_SUFFIXES))
+    raise FileNotFoundError(
+        f"{pattern}: no picture or video found; give a file, a folder or a quoted pattern ('a/*.jpg') of {suffixes}"
+    )
+
+
+def _matches(pattern: Path) -> Iterator[Path]:
+    return Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+
+
+def _is_accepted(path: Path) -> bool:
+    is_hidden = path.name.startswith(".")
+    return not is_hidden and path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and path.is_file()
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file's name is that of a video; any other source is read as a picture."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+class Video:
+    """Frames of a video file, read one at a time and upright.
+
+    Attributes:
+        path: of the file.
+        frame_size: (width, height) in pixels.
+        frame_rate: frames per second.
+        frame_count: as the file states it, which may be an estimate; 0 where it states none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file.
+
+        Raises:
+            ValueError: it is no video that OpenCV can read.
+        """
+        # The backend is named, as another would take digits in the name for a numbered series of pictures.
+        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        if not self._capture.isOpened():
+            raise ValueError(f"{path}: not a video that OpenCV can read, or one that is cut off")
+        self.path = path
+        size = self._capture.get(cv2.CAP_PROP_FRAME_WIDTH), self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        self.frame_size = int(size[0]), int(size[1])
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.frame_rate = rate if rate > 0 else _USUAL_FRAME_RATE
+        self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+
+    def __iter__(self) -> Iterator[Picture]:
+        """The frames (H, W, 3) BGR, once. A file that breaks off ends early, with a warning in the log.
+
+        Raises:
+            ValueError: there is not one frame.
+        """
+        read = 0
+        while (frame := self._capture.read()[1]) is not None:
+            read += 1
+            yield frame
+        if not read:
+            raise ValueError(f"{self.path}: no frame of this video can be read")
+        if read < _WHOLE * self.frame_count:
+            _log.warning("%s: broken: only %d of %d frames can be read", self.path, read, self.frame_count)

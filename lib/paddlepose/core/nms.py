@@ -1,0 +1,82 @@
+"""How alike two poses are, and which of several alike ones stay."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_SOFT = 20  # poses that the soft suppression keeps: COCO's evaluation reads no more from an image
+
+Floats = NDArray[np.floating]
+Indices = NDArray[np.int64]
+
+
+def oks(joints: Floats, area: float, others: Floats, *, other_areas: Floats, sigmas: Floats) -> NDArray[np.float64]:
+    """Object keypoint similarity (N,), 0 to 1, of a pose with N others; all joints count, whatever their confidence.
+
+    Args:
+        joints: (K, 2) x, y in pixels.
+        area: of the person, in square pixels; a pair is measured by the mean of its two areas.
+        others: (N, K, 2).
+        other_areas: (N,).
+        sigmas: (K,), the fall-off of each joint as a share of the person's scale.
+    """
+    squared = ((others - joints) ** 2).sum(-1)
+    mean_areas = (area + other_areas) / 2 + np.spacing(1)
+    return np.exp(-squared / (2 * sigmas) ** 2 / mean_areas[:, None] / 2).mean(-1)
+
+
+def oks_nms(joints: Floats, scores: Floats, areas: Floats, *, sigmas: Floats, threshold: float) -> Indices:
+    """Indices of the poses that stay, best score first: none of them is more alike a better one than `threshold`.
+
+    Args:
+        joints: (N, K, 2) x, y in pixels.
+        scores: (N,).
+        areas: (N,) of the people, in square pixels.
+        sigmas: (K,), as for `oks`.
+        threshold: the largest similarity that two poses which stay may have.
+    """
+    order = _by_score(scores)
+    kept = []
+    while order.size:
+        best, order = order[0], order[1:]
+        kept.append(best)
+        alike = oks(joints[best], areas[best], joints[order], other_areas=areas[order], sigmas=sigmas)
+        order = order[alike <= threshold]
+    return np.array(kept, np.int64)
+
+
+def soft_oks_nms(joints: Floats, scores: Floats, areas: Floats, *, sigmas: Floats, threshold: float) -> Indices:
+    """Indices of the 20 best poses, in an order in which each taken one lowers the scores of those alike to it.
+
+    Arguments are those of `oks_nms`; a score falls by exp(-OKS^2 / threshold). Nothing but the number is cut.
+    """
+    scores = scores.astype(np.float64)
+    order = _by_score(scores)
+    kept = []
+    while order.size and len(kept) < MOST_SOFT:
+        best, order = order[0], order[1:]
+        kept.append(best)
+        alike = oks(joints[best], areas[best], joints[order], other_areas=areas[order], sigmas=sigmas)
+        scores[order] *= np.exp(-(alike**2) / threshold)
+        order = order[_by_score(scores[order])]
+    return np.array(kept, np.int64)
+
+
+def box_nms(boxes: Floats, scores: Floats, threshold: float) -> Indices:
+    """Indices of the boxes (N, 4: left, top, right, bottom; whole pixels, both ends inside) that stay, best first."""
+    areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(1)
+    order = _by_score(scores)
+    kept = []
+    while order.size:
+        best, order = order[0], order[1:]
+        kept.append(best)
+        corner = np.maximum(boxes[best, :2], boxes[order, :2])
+        shared = (np.minimum(boxes[best, 2:], boxes[order, 2:]) - corner + 1).clip(0).prod(1)
+        order = order[shared / (areas[best] + areas[order] - shared) <= threshold]
+    return np.array(kept, np.int64)
+
+
+def _by_score(scores: Floats) -> Indices:
+    """Indices, best score first; of equal ones the later first, as in the published implementations."""
+    return np.argsort(scores, kind="stable")[::-1]

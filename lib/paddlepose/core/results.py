@@ -1,0 +1,91 @@
+"""What is kept of the poses found: drawn pictures and videos, and the numbers beside them as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from paddlepose.core.files import written_beside
+from paddlepose.core.image import Picture
+
+People = list[dict[str, Any]]  # what Poses.to_json gives: one object a person
+
+_JPEG_LIMIT = 65500  # pixels a side
+
+AddFrame = Callable[[Picture, People], None]
+
+
+def result_stems(paths: Sequence[Path], out: Path) -> list[Path]:
+    """Beginning of the names of each source's results, in the folder `out`; no two are the same.
+
+    A source keeps its folder below the one that all sources share. Two that differ only in the suffix keep that too.
+    """
+    places = [path.absolute() for path in paths]
+    shared = os.path.commonpath([place.parent for place in places])
+    inside = [out / place.relative_to(shared) for place in places]
+    same = Counter(place.with_suffix("") for place in inside)
+    return [place.with_suffix("") if same[place.with_suffix("")] == 1 else place for place in inside]
+
+
+def _result(stem: Path, suffix: str) -> Path:
+    return stem.with_name(f"{stem.name}_result{suffix}")
+
+
+def write_picture_results(stem: Path, drawn: Picture, people: People) -> None:
+    """Write the drawn picture as `<stem>_result.jpg` and the people as `<stem>_result.json`.
+
+    Raises:
+        OSError: the folder or the files cannot be written.
+        ValueError: the picture is too large for the JPEG format.
+    """
+    if max(drawn.shape) > _JPEG_LIMIT:
+        raise ValueError(f"{stem}: {drawn.shape[1]}x{drawn.shape[0]} pixels are more than a JPEG file can hold")
+    with written_beside(_result(stem, ".jpg")) as path:
+        path.write_bytes(cv2.imencode(".jpg", drawn)[1].tobytes())
+    with written_beside(_result(stem, ".json")) as path:
+        path.write_text(json.dumps({"people": people}, indent=1) + "\n")
+
+
+@contextmanager
+def video_results(stem: Path, frame_size: tuple[int, int], frame_rate: float) -> Iterator[AddFrame]:
+    """Function that adds a drawn frame and its people to `<stem>_result.webm` (VP8) and `<stem>_result.jsonl`.
+
+    Both files appear when the block ends well. A line of the second holds the frame's number, its time in seconds and
+    its people. VP8 takes even sizes only: a last odd row or column is left out.
+
+    Raises:
+        OSError: the folder or the files cannot be written.
+    """
+    with (
+        written_beside(_result(stem, ".webm")) as film,
+        written_beside(_result(stem, ".jsonl")) as table,
+        table.open("w") as lines,
+        _opened_writer(film, frame_size, frame_rate) as writer,
+    ):
+        numbers = count()
+
+        def add(drawn: Picture, people: People) -> None:
+            number = next(numbers)
+            writer.write(drawn)
+            lines.write(json.dumps({"frame": number, "time": round(number / frame_rate, 4), "people": people}) + "\n")
+
+        yield add
+
+
+@contextmanager
+def _opened_writer(path: Path, frame_size: tuple[int, int], frame_rate: float) -> Iterator[cv2.VideoWriter]:
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), frame_rate, frame_size)
+    if not writer.isOpened():
+        raise OSError(f"OpenCV cannot write a VP8 video of {frame_size[0]}x{frame_size[1]} pixels")
+    try:
+        yield writer
+    finally:
+        writer.release()

@@ -1,0 +1,61 @@
+"""What of a data set lies on the disk, and one clear line for what does not."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from paddlepose.core.types import ImageRecord
+
+HELP = "data/README.md says where each data set comes from and where it goes"
+
+
+def find_labels(root: Path, *names: str) -> Path:
+    """The first of the named files in the data set's folder that exists.
+
+    Raises:
+        FileNotFoundError: the folder does not exist, or none of the files does.
+    """
+    for name in names:
+        if (root / name).is_file():
+            return root / name
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root}: no such data folder; {HELP}")
+    others = f" (nor {', '.join(names[1:])})" if names[1:] else ""
+    raise FileNotFoundError(f"{root / names[0]}: no such file{others}, expected the labels of this split; {HELP}")
+
+
+def check_pictures(records: Iterable[ImageRecord], labels: Path) -> None:
+    """Look each folder or archive over once for the pictures of the records.
+
+    Raises:
+        FileNotFoundError: naming the first picture that is missing, how many are, and the file that names them.
+        ValueError: an archive that cannot be read.
+    """
+    names = cache(_names)
+    paths = [record.path for record in records]
+    missing = [path for path in paths if _place(path)[1] not in names(_place(path)[0])]
+    if missing:
+        count = f"{len(missing)} of {len(paths)} pictures that {labels} names are missing"
+        raise FileNotFoundError(f"{missing[0]}: no such picture; {count}; {HELP}")
+
+
+def _place(path: Path) -> tuple[str, str]:
+    """Folder or archive of a picture, and its name there."""
+    archive, in_archive, member = str(path).partition(".zip@/")
+    return (archive + ".zip@", member) if in_archive else (str(path.parent), path.name)
+
+
+def _names(place: str) -> frozenset[str]:
+    """Names of all that is in a folder or an archive; none where there is no such place."""
+    try:
+        if place.endswith(".zip@"):
+            with zipfile.ZipFile(place[:-1]) as archive:
+                return frozenset(archive.namelist())
+        return frozenset(path.name for path in Path(place).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{place[:-1]}: not a zip archive that can be read: {error}") from error

@@ -1,0 +1,89 @@
+"""MPII Human Pose: one record for each person, 16 joints, measured by PCKh.
+
+The folder holds annot/<split>.json, annot/gt_<split>.mat and images/; both files count pixels from 1.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paddlepose.core.files import entry, read_json
+from paddlepose.core.geometry import PADDING, Region
+from paddlepose.core.types import ImageRecord, Person, Skeleton
+from paddlepose.datasets import _disk, _skeleton
+from paddlepose.datasets._source import Source
+from paddlepose.metrics.pckh import Pckh, Truth
+
+if TYPE_CHECKING:
+    from paddlepose.config import TestSection
+
+logger = logging.getLogger(__name__)
+
+JOINTS = (
+    "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top "
+    "right_wrist right_elbow right_shoulder left_shoulder left_elbow left_wrist"
+).split()
+LIMBS = ((0, 1), (1, 2), (2, 6), (6, 3), (3, 4), (4, 5), (6, 7), (7, 8), (8, 9), (7, 12), (12, 11), (11, 10), (7, 13))
+LIMBS += ((13, 14), (14, 15))
+SCALE_UNIT = 200.0  # pixels of a person's height for each unit of MPII's `scale`
+CENTER_DROP = 15.0  # pixels for each unit of scale by which the centre is moved down, to take in the feet
+
+
+def skeleton(source: Source) -> Skeleton:
+    """MPII's 16 joints, with what the source says otherwise; its ValueErrors name the field."""
+    return _skeleton.build("mpii", JOINTS, LIMBS, source.skeleton)
+
+
+def records(source: Source) -> list[ImageRecord]:
+    """One record for each entry of the annotation file, numbered as there.
+
+    A person's box is the square that the region is, before it is enlarged; the area is the square's, as MPII labels no
+    outlines. People of a test split have joints at (0, 0), not visible.
+
+    Raises:
+        FileNotFoundError: the annotation file or a picture is missing.
+        ValueError: the annotation file is not what it should be.
+    """
+    labels = _disk.find_labels(source.root, f"annot/{source.split}.json")
+    people = read_json(labels)
+    if not people or not isinstance(people, list):
+        raise ValueError(f"{labels}: a list of people was expected, each with image, center, scale, joints, joints_vis")
+    folder = source.root / ("images.zip@" if source.archive else "images")
+    found = []
+    for i, row in enumerate(people):
+        with entry(f"{labels}: person {i}"):
+            found.append(ImageRecord(i, folder / row["image"], (_person(row, labelled="test" not in source.split),)))
+    _disk.check_pictures(found, labels)
+    logger.info("=> load %d samples", len(found))
+    return found
+
+
+def _person(row: Mapping[str, Any], *, labelled: bool) -> Person:
+    size = np.full(2, SCALE_UNIT * row["scale"])
+    center = np.array(row["center"], np.float64)
+    has_center = center[0] != -1
+    center += (-1, CENTER_DROP * row["scale"] - 1 if has_center else -1)
+    joints = np.zeros((len(JOINTS), 3))
+    if labelled:
+        joints[:, :2] = np.array(row["joints"], np.float64) - 1
+        joints[:, 2] = row["joints_vis"]
+    region = Region(center, size * PADDING if has_center else size)
+    return Person(joints, region, np.concatenate([center - size / 2, size]), float(size.prod()))
+
+
+def metric(source: Source, out: Path, options: TestSection) -> Pckh:
+    """PCKh of one pose a record, and `pred.mat` in the folder `out`; a test split has no figures.
+
+    Raises:
+        FileNotFoundError: the .mat file with the ground truth is missing.
+        ValueError: it is not what it should be.
+    """
+    del options
+    has_figures = "test" not in source.split
+    truth = Truth.read(_disk.find_labels(source.root, f"annot/gt_{source.split}.mat")) if has_figures else None
+    return Pckh(out / "pred.mat", truth)

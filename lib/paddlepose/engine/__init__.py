@@ -1,0 +1,1 @@
+"""Training and measuring on Paddle: the loop, optimisers, weights, and several processes."""

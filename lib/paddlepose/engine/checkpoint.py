@@ -1,0 +1,81 @@
+"""The state of a run at the end of an epoch: enough to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from paddlepose.engine import weights
+from paddlepose.engine.pickles import read_pickle
+from paddlepose.engine.train import Step
+
+_LOG = logging.getLogger(__name__)
+_FILE = "checkpoint.pdparams"
+
+
+class Checkpoints:
+    """The files of a run: `checkpoint.pdparams` after each epoch, `model_best.pdparams`, `final_state.pdparams`."""
+
+    def __init__(self, folder: Path, model: nn.Layer, step: Step) -> None:
+        """Keep the state of `model` and of the `step` that trains it in `folder`."""
+        self.folder, self.model, self.step = folder, model, step
+        self.best = float("-inf")
+
+    @property
+    def _weights(self) -> dict[str, paddle.Tensor]:
+        """What is measured and handed on: the running mean of the weights where there is one."""
+        return self.step.ema.mean if self.step.ema else self.model.state_dict()
+
+    def save(self, next_epoch: int, perf: float) -> None:
+        """Write the state after an epoch, and the best weights where `perf` is better than before."""
+        if perf > self.best:
+            self.best = perf
+            weights.save(self._weights, self.folder / "model_best.pdparams")
+        _LOG.info("=> saving checkpoint to %s", self.folder)
+        state = {
+            "epoch": next_epoch,
+            "best": self.best,
+            "state_dict": self.model.state_dict(),
+            "optimizer": self.step.optimizer.state_dict(),
+            "scaler": self.step.scaler.state_dict(),
+            "ema": self.step.ema.mean if self.step.ema else {},
+        }
+        weights.save(state, self.folder / _FILE)
+
+    def finish(self) -> None:
+        """Write the weights of the last epoch."""
+        weights.save(self._weights, self.folder / "final_state.pdparams")
+        _LOG.info("=> saving final model state to %s", self.folder / "final_state.pdparams")
+
+    def resume(self, folder: Path) -> int | None:
+        """Go on from the checkpoint in `folder`, if there is one: the epoch that comes next.
+
+        Raises:
+            ValueError: the file cannot be read, or is of another network.
+        """
+        path = folder / _FILE
+        if not path.is_file():
+            return None
+        _LOG.info("=> loading checkpoint '%s'", path)
+        weights.load(self.model, path)
+        state = read_pickle(path)
+        try:
+            self.best, epoch = float(state["best"]), int(state["epoch"])
+            optimizer, scaler, mean = state["optimizer"], state["scaler"], state["ema"]
+        except KeyError as error:
+            raise ValueError(f"{path}: weights alone, without {error}: a run cannot go on from them") from None
+        self.step.optimizer.set_state_dict({key: _tensor(value) for key, value in optimizer.items()})
+        if scaler:
+            self.step.scaler.load_state_dict(scaler)
+        if self.step.ema and mean:
+            self.step.ema.load(mean)
+        _LOG.info("=> loaded checkpoint '%s' (epoch %d)", path, epoch)
+        return epoch
+
+
+def _tensor(value: object) -> object:
+    return paddle.to_tensor(value) if isinstance(value, np.ndarray) else value

@@ -1,0 +1,52 @@
+"""Several processes: who this one is, and what they have to bring together. One process needs none of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import paddle
+from paddle import distributed, nn
+
+
+def start() -> None:
+    """Join the group that `python -m paddle.distributed.launch` started, where there is one."""
+    if world() > 1:
+        distributed.init_parallel_env()
+
+
+def rank() -> int:
+    """Number of this process, from 0."""
+    return distributed.get_rank()
+
+
+def world() -> int:
+    """Number of processes."""
+    return distributed.get_world_size()
+
+
+def share(model: nn.Layer) -> nn.Layer:
+    """The network with gradients averaged over all processes; on GPUs batch norms see the whole batch."""
+    if world() == 1:
+        return model
+    if paddle.device.get_device().startswith("gpu"):
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return paddle.DataParallel(model)
+
+
+def average_statistics(model: nn.Layer) -> None:
+    """Give all processes the mean of their batch norms' running statistics, which no gradient brings together."""
+    if world() == 1:
+        return
+    for name, value in model.state_dict().items():
+        if name.endswith(("._mean", "._variance")):
+            distributed.all_reduce(value)
+            value.scale_(1 / world())
+
+
+def gather(item: Any) -> list[Any]:
+    """The items of all processes, in the order of their ranks."""
+    if world() == 1:
+        return [item]
+    items: list[Any] = []
+    distributed.all_gather_object(items, item)
+    return items

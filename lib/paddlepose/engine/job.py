@@ -1,0 +1,167 @@
+"""A configuration at work: its data, its network, its measure, and the folder where its results go."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+
+import paddle
+from paddle import nn
+
+from paddlepose import cpu, plugins
+from paddlepose.config import Config
+from paddlepose.core.files import written_beside
+from paddlepose.core.predict import Network, TopDown
+from paddlepose.core.types import Card, Skeleton
+from paddlepose.engine import distributed, evaluate, weights
+from paddlepose.engine.loader import Loader
+from paddlepose.losses import Heatmap
+from paddlepose.metrics.table import markdown
+from paddlepose.models import build_network
+from paddlepose.samples.topdown import TopDownSamples
+
+_LOG = logging.getLogger(__name__)
+
+
+class Job:
+    """Everything that commands need of a configuration, made when it is first asked for."""
+
+    def __init__(self, config: Config, name: str) -> None:
+        """A job called `name`, as its YAML file; nothing is read or written yet."""
+        self.config = config
+        self.name = name
+
+    @property
+    def model_name(self) -> str:
+        """The network's name, with its depth where it has one: `pose_resnet_50`."""
+        depth = self.config.arguments("model").get("depth")
+        return self.config.model.name if depth is None else f"{self.config.model.name}_{depth}"
+
+    @property
+    def title(self) -> str:
+        """What result tables call the network: `256x192_pose_resnet_50_d256d256d256`, or its name alone."""
+        filters = self.config.arguments("model").get("num_deconv_filters")
+        if filters is None:
+            return self.model_name
+        width, height = self.config.model.image_size
+        return f"{height}x{width}_{self.model_name}_{''.join(f'd{count}' for count in filters)}"
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoints, results and logs go."""
+        return self.config.output_dir / self.config.dataset.dataset / self.model_name / self.name
+
+    @property
+    def visual_folder(self) -> Path:
+        """Where VisualDL's log of a run that starts now goes."""
+        stamp = time.strftime("%Y-%m-%d-%H-%M")
+        return self.config.log_dir / self.config.dataset.dataset / self.model_name / f"{self.name}_{stamp}"
+
+    @cached_property
+    def dataset(self) -> ModuleType:
+        """The module of the data set."""
+        return plugins.find("datasets", self.config.dataset.dataset)
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        """The joints of the data set."""
+        return self.dataset.skeleton(self.config.source(train=False))
+
+    @cached_property
+    def card(self) -> Card:
+        """How the network is used."""
+        return self.config.card(self.skeleton)
+
+    @cached_property
+    def criterion(self) -> Heatmap:
+        """What the network is trained on."""
+        loss = self.config.loss
+        return Heatmap(use_weight=loss.use_target_weight, hardest=loss.topk if loss.use_ohkm else None)
+
+    def loader(self, *, train: bool) -> Loader:
+        """Batches of the training or the test split, this process's share of them."""
+        config = self.config
+        records = self.dataset.records(config.source(train=train))
+        options = config.train if train else config.test
+        return Loader(
+            TopDownSamples(records, self.card, config, train=train),
+            options.batch_size,
+            workers=config.workers,
+            seed=config.seed if train and config.train.shuffle else None,
+            rank=distributed.rank(),
+            world=distributed.world(),
+        )
+
+    def network(self) -> nn.Layer:
+        """The network with new weights: drawn as the papers do, then those of MODEL.PRETRAINED that fit."""
+        paddle.seed(self.config.seed)
+        model = build_network(self.config, len(self.card.skeleton.joints))
+        if self.config.model.init_weights:
+            model.init_weights()
+        if self.config.model.pretrained:
+            weights.load_pretrained(model, self.config.model.pretrained)
+        return model
+
+    def trained_network(self, path: Path | None = None) -> nn.Layer:
+        """The network with the weights of a file, by default those that training has left in the folder.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: it has not the weights of this network.
+        """
+        path = path or self.config.test.model_file or self.folder / "final_state.pdparams"
+        model = build_network(self.config, len(self.card.skeleton.joints))
+        _LOG.info("=> loading model from %s", path)
+        weights.load(model, path)
+        model.eval()
+        return model
+
+    def measure(self, network: Network, loader: Loader, watch: evaluate.Watch) -> evaluate.Result | None:
+        """Figures on the test split, printed as a table; only the first of several processes has them."""
+        predictor = TopDown(network, self.card, flip_test=self.config.test.flip_test)
+        metric = self.dataset.metric(self.config.source(train=False), self.folder, self.config.test)
+        result = evaluate.run(predictor, loader, metric, criterion=self.criterion, watch=watch)
+        if result:
+            _LOG.info("%s", "\n".join(markdown(self.title, result.figures)))
+        return result
+
+    def start(self, phase: str) -> None:
+        """Choose the device, and let the log go to the screen and to a file in the folder."""
+        _set_device(self.config.device)
+        distributed.start()
+        if distributed.rank() == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            stamp = time.strftime("%Y-%m-%d-%H-%M")
+            _log_to_file(self.folder / f"{self.name}_{stamp}_{phase}.log")
+            with written_beside(self.folder / "config.yaml") as unfinished:
+                unfinished.write_text(self.config.dump())
+            _LOG.info("%s", " ".join(sys.argv))
+            _LOG.info("%s", self.config.dump())
+            _LOG.info("%s", cpu.describe())
+        else:
+            logging.getLogger().setLevel(logging.ERROR)
+
+
+def _set_device(device: str) -> None:
+    """Compute on the device that DEVICE names.
+
+    Raises:
+        ValueError: a GPU was asked for and there is none.
+    """
+    if device == "gpu" and not (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()):
+        raise ValueError(
+            "DEVICE gpu: this PaddlePaddle finds no GPU; install paddlepaddle-gpu (requirements-gpu.txt) on a machine "
+            "that has one, or set DEVICE: cpu"
+        )
+    if device != "auto":
+        paddle.set_device(device)
+
+
+def _log_to_file(path: Path) -> None:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)-15s %(message)s"))
+    logging.getLogger().addHandler(handler)

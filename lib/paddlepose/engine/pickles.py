@@ -1,0 +1,45 @@
+"""Reading the pickles that weights come in, without running anything that stands in them."""
+
+import collections
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# All that a file of arrays needs. A pickle is a program that calls what it names; these calls make values only.
+_ALLOWED = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("builtins", "tuple"): tuple,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
+    ("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar,
+}
+_ALLOWED |= {(module.replace("_core", "core"), name): call for (module, name), call in _ALLOWED.items()}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _ALLOWED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"it asks to run {module}.{name}, which no file of weights needs") from None
+
+
+def read_pickle(path: Path) -> Any:
+    """Value pickled in a file: dicts, lists, numbers, texts and arrays.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is no pickle, it is cut off, or it would run code; nothing of it was run.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file of weights")
+    try:
+        with path.open("rb") as file:
+            return _Unpickler(file).load()
+    except pickle.UnpicklingError as error:
+        raise ValueError(f"{path}: refused, not read: {error}") from error
+    except Exception as error:  # a damaged pickle fails in whatever way its bytes happen to mean
+        raise ValueError(f"{path}: not a file of weights, or cut off ({type(error).__name__})") from error

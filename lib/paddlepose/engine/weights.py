@@ -1,0 +1,133 @@
+"""Weights in files: reading them into a network, and the checkpoints of a run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+from paddle import nn
+
+from paddlepose.core.files import written_beside
+from paddlepose.engine.pickles import read_pickle
+
+_LOG = logging.getLogger(__name__)
+_SHOWN = 10  # keys of each kind that a message lists
+
+State = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a file's weights: keys of the network that were loaded or missing, and keys left over."""
+
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    mismatched: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Every weight of the network was loaded and every weight of the file used."""
+        return not (self.missing or self.unexpected or self.mismatched)
+
+    def __str__(self) -> str:
+        """Counts and, of what does not fit, the first keys."""
+        lines = [f"{len(self.loaded)} weights loaded"]
+        for title in ("missing", "unexpected", "mismatched"):
+            keys = getattr(self, title)
+            more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+            lines += [f"{len(keys)} {title}: {', '.join(keys[:_SHOWN])}{more}"] if keys else []
+        return "; ".join(lines)
+
+
+def load(model: nn.Layer, path: Path, *, strict: bool = True) -> Report:
+    """Put a file's weights into a network.
+
+    Args:
+        model: whose weights change.
+        path: a file of weights or a checkpoint.
+        strict: refuse a file whose keys and shapes are not exactly the network's; nothing is changed then.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file cannot be read, holds no weight of this network, or is refused.
+    """
+    state, report = _compare(model, read_state(path))
+    if not report.loaded or (strict and not report.complete):
+        raise ValueError(f"{path}: these are not the weights of this network: {report}")
+    model.set_state_dict({key: state[key] for key in report.loaded})
+    return report
+
+
+def read_state(path: Path) -> State:
+    """Weights by name from a file, in Paddle's names; of a checkpoint its `state_dict`.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it holds something else.
+    """
+    content = read_pickle(path)
+    if isinstance(content, dict):
+        content = content.get("state_dict", content)
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path}: expected weights by name, found a {type(content).__name__}")
+    state = {str(key).removeprefix("module."): _array(value) for key, value in content.items()}
+    return torch_to_paddle({key: value for key, value in state.items() if isinstance(value, np.ndarray)})
+
+
+def _array(value: Any) -> Any:
+    """Paddle pickles a tensor as a pair of its automatic name and its values."""
+    return value[1] if isinstance(value, tuple) and len(value) == 2 else value
+
+
+def torch_to_paddle(state: Mapping[str, NDArray[Any]]) -> State:
+    """Weights under Paddle's names for batch norms' statistics; PyTorch's counters of batches are dropped."""
+    names = {"running_mean": "_mean", "running_var": "_variance"}
+    renamed = {}
+    for key, value in state.items():
+        parent, _, name = key.rpartition(".")
+        if name != "num_batches_tracked":
+            renamed[f"{parent}.{names.get(name, name)}".lstrip(".")] = value
+    return renamed
+
+
+def _compare(model: nn.Layer, state: State) -> tuple[State, Report]:
+    """The state, and which of its entries fit the network by name and shape."""
+    own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    mismatched = [key for key, value in state.items() if key in own and value.shape != own[key]]
+    return state, Report(
+        loaded=tuple(key for key in own if key in state and key not in mismatched),
+        missing=tuple(key for key in own if key not in state),
+        unexpected=tuple(key for key in state if key not in own),
+        mismatched=tuple(f"{key} {state[key].shape} for {own[key]}" for key in mismatched),
+    )
+
+
+def load_pretrained(model: nn.Layer, path: Path) -> None:
+    """Put those of a file's weights that fit, such as an ImageNet trunk's, into a network, and log what did."""
+    _LOG.info("=> loading pretrained model %s: %s", path, load(model, path, strict=False))
+
+
+def to_arrays(value: Any) -> Any:
+    """A nested state with arrays for tensors, so that its file can be read without Paddle and by `read_pickle`."""
+    if isinstance(value, paddle.Tensor):
+        return value.numpy()
+    if isinstance(value, Mapping):
+        return {key: to_arrays(item) for key, item in value.items()}
+    return value
+
+
+def save(state: Mapping[str, Any], path: Path) -> None:
+    """Write weights, or a checkpoint around them, beside `path` and rename it.
+
+    Raises:
+        OSError: it cannot be written; what was at `path` is still there.
+    """
+    with written_beside(path) as unfinished:
+        paddle.save(to_arrays(state), str(unfinished))

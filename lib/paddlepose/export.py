@@ -1,0 +1,164 @@
+"""A Paddle network as one ONNX file that says how to use it, checked against the network before it is left anywhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import paddle
+from numpy.typing import NDArray
+from paddle import nn
+from paddle.static import InputSpec
+
+from paddlepose.core.files import written_beside
+from paddlepose.core.types import Card
+from paddlepose.engine.evaluate import as_network
+from paddlepose.runtime import CARD_KEY, OrtNetwork
+
+INPUT, OUTPUT = "image", "heatmaps"
+OPSET = 17  # the latest that paddle2onnx and onnxruntime agree on for all layers used here
+
+
+class _Answer(nn.Layer):
+    """A network's last output alone: the only one that is used once it is trained."""
+
+    def __init__(self, network: nn.Layer) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: paddle.Tensor) -> paddle.Tensor:
+        return self.network(image)[-1]
+
+
+def export(
+    model: nn.Layer,
+    card: Card,
+    path: Path,
+    *,
+    pictures: NDArray[np.float32] | None = None,
+    tolerance: float = 1e-4,
+) -> float:
+    """Write a network to an ONNX file with its card; the largest difference of its output, relative to its scale.
+
+    The file is run by onnxruntime on random input, and on real input where there is any, in batches of 1 and 3.
+
+    Args:
+        model: a network; it is put in evaluation mode.
+        card: goes into the file's metadata.
+        path: of the file, which appears only if all is well.
+        pictures: real input (B, 3, H, W), normalized.
+        tolerance: the largest difference allowed, as a share of the largest output.
+
+    Raises:
+        ValueError: the network cannot be converted, or the file's output differs by more than `tolerance`.
+        OSError: the file cannot be written.
+    """
+    network = as_network(model)
+    with written_beside(path) as unfinished:
+        graph = _fold(_convert(_Answer(model), card.input_size))
+        _rename(graph)
+        onnx.helper.set_model_props(graph, {CARD_KEY: card.to_json()})
+        onnx.checker.check_model(graph)
+        onnx.save(graph, str(unfinished))
+        difference = max(_difference(network, OrtNetwork(unfinished), images) for images in _inputs(card, pictures))
+        if not difference <= tolerance:
+            raise ValueError(
+                f"{path}: not written: onnxruntime's output differs from the network's by {difference:.1e} "
+                f"of its scale, more than {tolerance:.0e}"
+            )
+    return difference
+
+
+def _inputs(card: Card, pictures: NDArray[np.float32] | None) -> list[NDArray[np.float32]]:
+    """Random images of one and of three, and the real ones."""
+    width, height = card.input_size
+    rng = np.random.default_rng(0)
+    images = [rng.standard_normal((count, 3, height, width), np.float32) for count in (1, 3)]
+    return images if pictures is None else [*images, pictures]
+
+
+def _difference(network: object, exported: OrtNetwork, images: NDArray[np.float32]) -> float:
+    wanted, found = network(images)[-1], exported(images)[-1]
+    return float(np.abs(wanted - found).max() / max(np.abs(wanted).max(), 1e-12))
+
+
+def _convert(layer: nn.Layer, input_size: tuple[int, int]) -> bytes:
+    """The network's graph as paddle2onnx gives it.
+
+    Paddle writes Python's floats as 64-bit attributes, which paddle2onnx misreads as zeros; the saved program is
+    corrected in between. Its own entry point in Paddle is not used: it may install packages, and ends the process
+    where a conversion fails.
+    """
+    import paddle2onnx.paddle2onnx_cpp2py_export as converter
+
+    layer.eval()
+    width, height = input_size
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder, "network.json")
+        with _silence():
+            paddle.jit.save(layer, str(program.with_suffix("")), [InputSpec([None, 3, height, width], name=INPUT)])
+            program.write_text(program.read_text().replace('"0.a_f64"', '"0.a_f32"'))
+            try:
+                return converter.export(
+                    str(program), str(program.with_suffix(".pdiparams")), OPSET, True, False, True, True, True,
+                    {}, "onnxruntime", "", "", False,
+                )  # fmt: skip
+            except Exception as error:  # the converter's errors have no other base
+                raise ValueError(f"paddle2onnx cannot convert the network: {error}") from error
+
+
+def _fold(model: bytes) -> onnx.ModelProto:
+    """The graph after onnxruntime's basic optimisations: batch norms in convolutions, constants computed."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw, folded = Path(folder, "raw.onnx"), Path(folder, "folded.onnx")
+        raw.write_bytes(model)
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(folded)
+        ort.InferenceSession(str(raw), options, providers=["CPUExecutionProvider"])
+        graph = onnx.load(str(folded))
+    used = {node.domain for node in graph.graph.node}
+    imports = [domain for domain in graph.opset_import if domain.domain in used]
+    del graph.opset_import[:]
+    graph.opset_import.extend(imports)
+    return graph
+
+
+def _rename(model: onnx.ModelProto) -> None:
+    """Give the output and the free dimensions names that say what they are."""
+    graph = model.graph
+    (output,) = graph.output
+    for node in graph.node:
+        node.output[:] = [OUTPUT if name == output.name else name for name in node.output]
+        node.input[:] = [OUTPUT if name == output.name else name for name in node.input]
+    output.name = OUTPUT
+    for value in (*graph.input, output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    del graph.value_info[:]
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Inside, nothing reaches the screen: the converter is C++ and writes to the process's own streams."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for stream, copy in enumerate(kept, 1):
+                os.dup2(copy, stream)
+                os.close(copy)

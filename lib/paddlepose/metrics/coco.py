@@ -1,0 +1,213 @@
+"""Average precision over object keypoint similarity: COCO's ten figures, and CrowdPose's six."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from faster_coco_eval import COCO, COCOeval_faster
+from numpy.typing import NDArray
+
+from paddlepose.core.files import entry, read_json, written_beside
+from paddlepose.core.nms import oks_nms, soft_oks_nms
+from paddlepose.core.types import ImageRecord, Person, Poses, Skeleton
+
+Kind = Literal["coco", "crowdpose"]
+Row = dict[str, Any]
+
+# The evaluators' own constants: cocoapi's cocoeval.py, and CrowdPose's for its 14 joints.
+SIGMAS = {
+    "coco": (0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062)
+    + (0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
+    "crowdpose": (0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089, 0.079, 0.079),
+}
+# By name, the place in the evaluator's list of figures.
+FIGURES = {
+    "coco": {"AP": 0, "Ap .5": 1, "AP .75": 2, "AP (M)": 3, "AP (L)": 4}
+    | {"AR": 5, "AR .5": 6, "AR .75": 7, "AR (M)": 8, "AR (L)": 9},
+    "crowdpose": {"AP": 0, "Ap .5": 1, "AP .75": 2, "AP (E)": 6, "AP (M)": 7, "AP (H)": 8},
+}
+OUTLINE_SHARE = 0.53  # of its box, the area of a person whose outline is not labelled (CrowdPose's evaluation)
+SCALE_UNIT = 200.0  # pixels; results files give the size of a region in these
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which poses of an image go into the results, and with which score.
+
+    Attributes:
+        oks_threshold: two poses more alike than this do not both stay.
+        least_confidence: of joints that count in a pose's score.
+        soft: lower the rank of alike poses and keep the best 20, instead of dropping them.
+    """
+
+    oks_threshold: float = 0.9
+    least_confidence: float = 0.2
+    soft: bool = False
+
+
+def evaluate(
+    gt: Path | Mapping[str, Any],
+    results: Path | Sequence[Mapping[str, Any]],
+    kind: Kind = "coco",
+    sigmas: Sequence[float] | None = None,
+) -> dict[str, float]:
+    """Figures by name of a results list against labels; -1 where the labels hold nobody whom a figure speaks of.
+
+    Args:
+        gt: an annotation file in COCO's format, or its content. CrowdPose's figures need each image's `crowdIndex`.
+        results: a results file, or its content: image_id, category_id, keypoints, score.
+        kind: COCO's ten figures, or CrowdPose's six.
+        sigmas: the joints' fall-off, where the joints are not those of `kind`.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file is not what it should be, or the two do not fit each other.
+    """
+    labels = _labels(gt, kind)
+    fall_off = _fall_off(SIGMAS[kind] if sigmas is None else sigmas)
+    reference = COCO(labels, print_function=_say_nothing)
+    rows = _rows(results, images=set(reference.imgs), joints=_joints(labels, len(fall_off)))
+    evaluator = COCOeval_faster(
+        reference,
+        reference.loadRes(rows),
+        "keypoints" if kind == "coco" else "keypoints_crowd",
+        print_function=_say_nothing,
+        kpt_oks_sigmas=fall_off,
+    )
+    evaluator.run()
+    return {name: float(evaluator.stats[place]) for name, place in FIGURES[kind].items()}
+
+
+def _say_nothing(*_: object) -> None:
+    """Take the place of the evaluator's progress lines."""
+
+
+def _fall_off(sigmas: Sequence[float]) -> list[float]:
+    if not all(sigma > 0 for sigma in sigmas):
+        raise ValueError(f"sigmas are shares of a person's scale, above 0; got {', '.join(map(str, sigmas))}")
+    return list(sigmas)
+
+
+def _labels(gt: Path | Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+    """A copy of the labels that the evaluator can take and write into."""
+    content, name = (read_json(gt), str(gt)) if isinstance(gt, Path) else (gt, "the labels")
+    with entry(name):
+        annotations = [_annotation(a, i, kind) for i, a in enumerate(content["annotations"], 1) if "keypoints" in a]
+        used = {annotation["category_id"] for annotation in annotations}
+        categories = [category for category in content["categories"] if category["id"] in used]
+        images = [dict(image) for image in content["images"]]
+    if kind == "crowdpose" and not all("crowdIndex" in image for image in images):
+        raise ValueError(f"{name}: its images have no 'crowdIndex', which CrowdPose's figures need; try kind coco")
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _annotation(annotation: Mapping[str, Any], number: int, kind: Kind) -> Row:
+    """One label with all that the evaluator reads; numbered from 1, as it takes 0 for "no match"."""
+    _, _, width, height = annotation["bbox"]
+    outline = OUTLINE_SHARE * width * height
+    return {
+        "iscrowd": 0,
+        "num_keypoints": sum(v > 0 for v in annotation["keypoints"][2::3]),
+        **annotation,
+        "area": outline if kind == "crowdpose" else annotation.get("area", outline),
+        "id": number,
+    }
+
+
+def _joints(labels: Mapping[str, Any], sigmas: int) -> int:
+    """Number of joints of the labels, which is that of the sigmas."""
+    for annotation in labels["annotations"]:
+        if len(annotation["keypoints"]) != 3 * sigmas:
+            joints = len(annotation["keypoints"]) / 3
+            raise ValueError(
+                f"the labels have {joints:g} joints, but there are {sigmas} sigmas: give one for each joint"
+            )
+    return sigmas
+
+
+def _rows(results: Path | Sequence[Mapping[str, Any]], *, images: set[int], joints: int) -> list[Row]:
+    """A copy of the results' rows, each of which fits the labels."""
+    content, name = (read_json(results), str(results)) if isinstance(results, Path) else (results, "the results")
+    if not isinstance(content, Sequence):
+        raise ValueError(f"{name}: a list of poses was expected, each with image_id, category_id, keypoints and score")
+    rows = []
+    for i, row in enumerate(content):
+        with entry(f"{name}: pose {i}"):
+            rows.append({key: row[key] for key in ("image_id", "category_id", "keypoints", "score")})
+            if row["image_id"] not in images:
+                raise ValueError(f"the labels have no image {row['image_id']}")
+            if len(row["keypoints"]) != 3 * joints:
+                raise ValueError(f"{len(row['keypoints'])} numbers for {joints} joints, expected three for each")
+    return rows
+
+
+class Keypoints:
+    """COCO's figures of poses found in people's boxes: rescored, thinned out, written to a results file, evaluated."""
+
+    def __init__(
+        self,
+        results: Path,
+        skeleton: Skeleton,
+        labels: Path | None,
+        *,
+        selection: Selection,
+        kind: Kind = "coco",
+        category: int = 1,
+    ) -> None:
+        """Write poses of a `skeleton` with sigmas to the file `results`; without `labels` measure nothing."""
+        self.results = results
+        self.labels = labels
+        self.kind = kind
+        self.selection = selection
+        self.category = category
+        self.sigmas = np.array(skeleton.sigmas)
+        self._rows: list[Row] = []
+
+    @property
+    def headline(self) -> str:
+        """`AP`, or `Null` for a split without labels."""
+        return "AP" if self.labels else "Null"
+
+    def add(self, record: ImageRecord, poses: Poses) -> None:
+        """Take the poses of an image's people, in their order; the score of a pose is made anew from its joints'."""
+        people = record.people
+        scores = rescored(poses.scores, np.array([person.score for person in people]), self.selection.least_confidence)
+        areas = np.array([person.region.area for person in people])
+        thin_out = soft_oks_nms if self.selection.soft else oks_nms
+        kept = thin_out(poses.xy, scores, areas, sigmas=self.sigmas, threshold=self.selection.oks_threshold)
+        joints = np.concatenate([poses.xy, poses.scores[..., None]], -1)
+        self._rows += [self._row(record.id, people[i], joints[i], scores[i]) for i in kept]
+
+    def _row(self, image: int, person: Person, joints: NDArray[np.float64], score: float) -> Row:
+        return {
+            "image_id": image,
+            "category_id": self.category,
+            "keypoints": joints.ravel().tolist(),
+            "score": float(score),
+            "center": person.region.center.tolist(),
+            "scale": (person.region.size / SCALE_UNIT).tolist(),
+        }
+
+    def compute(self) -> dict[str, float]:
+        """The figures by name, after the results file was written.
+
+        Raises:
+            OSError: the results cannot be written, or the labels not be read.
+            ValueError: the labels are not of these poses.
+        """
+        with written_beside(self.results) as path:
+            path.write_text(json.dumps(self._rows))
+        if not self.labels:
+            return {"Null": 0.0}
+        return evaluate(self.labels, self._rows, self.kind, self.sigmas.tolist())
+
+
+def rescored(joint_scores: NDArray[np.floating], box_scores: NDArray[np.floating], least: float) -> NDArray[np.float64]:
+    """Scores (N,) of poses: the mean of their joints' (N, K) above `least`, 0 if none is, times the boxes' (N,)."""
+    counts = joint_scores > least
+    return (joint_scores * counts).sum(1) / counts.sum(1).clip(1) * box_scores

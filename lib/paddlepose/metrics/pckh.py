@@ -1,0 +1,133 @@
+"""PCKh, MPII's measure: the share of joints that lie within half a head of where they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+
+from paddlepose.core.files import entry, written_beside
+from paddlepose.core.types import ImageRecord, Poses
+
+HEAD_SHARE = 0.6  # MPII's head size is this share of the head box's diagonal
+THRESHOLD = 0.5
+STRICT_THRESHOLD = 0.11  # published figures named "Mean@0.1" are taken at 0.11
+
+COLUMNS = {
+    "Head": ("head",),
+    "Shoulder": ("lsho", "rsho"),
+    "Elbow": ("lelb", "relb"),
+    "Wrist": ("lwri", "rwri"),
+    "Hip": ("lhip", "rhip"),
+    "Knee": ("lkne", "rkne"),
+    "Ankle": ("lank", "rank"),
+}
+NOT_IN_MEAN = ("pelv", "thor")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """MPII's labels of N people with K joints, in pixels of the images that count from 1.
+
+    Attributes:
+        names: (K,) of the joints, MPII's short ones.
+        labelled: (K, N), false where the joint has no label.
+        xy: (K, 2, N).
+        head_boxes: (2, 2, N) corner, x or y, person.
+    """
+
+    names: tuple[str, ...]
+    labelled: NDArray[np.bool_]
+    xy: NDArray[np.float64]
+    head_boxes: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, path: Path) -> Truth:
+        """The labels in a `gt_<split>.mat`.
+
+        Raises:
+            ValueError: it is no MATLAB file, or lacks a variable or a joint.
+        """
+        with entry(str(path)):
+            content = scipy.io.loadmat(path)
+            names = tuple(str(name[0]) for name in content["dataset_joints"][0])
+            if lacking := {joint for joints in COLUMNS.values() for joint in joints} - set(names):
+                raise ValueError(f"'dataset_joints' lacks {', '.join(sorted(lacking))}")
+            labelled, xy, heads = (content[key] for key in ("jnt_missing", "pos_gt_src", "headboxes_src"))
+            return cls(names, labelled == 0, xy.astype(np.float64), heads.astype(np.float64))
+
+
+def pckh(xy: NDArray[np.floating], truth: Truth) -> dict[str, float]:
+    """Percentages by group of joints, then pooled over all joints at the usual and at the strict threshold.
+
+    A joint that nobody has counts 0.
+
+    Args:
+        xy: (N, K, 2) predicted, in pixels of the images that count from 1.
+        truth: of the same N people.
+
+    Raises:
+        ValueError: the numbers of people or joints differ.
+    """
+    predicted = xy.transpose(1, 2, 0)
+    if predicted.shape != truth.xy.shape:
+        (joints, _, people), (true_joints, _, true_people) = predicted.shape, truth.xy.shape
+        raise ValueError(
+            f"{people} people with {joints} joints were predicted, the ground truth has {true_people} with "
+            f"{true_joints}: the annotation file and the .mat file are not of one set"
+        )
+    counts = truth.labelled.sum(1)
+    hits = _hits(predicted, truth, THRESHOLD)
+    shares = 100.0 * hits / counts.clip(1)
+    figures = {name: float(np.mean([shares[truth.names.index(j)] for j in js])) for name, js in COLUMNS.items()}
+    pooled = ~np.isin(truth.names, NOT_IN_MEAN)
+    everything = 100.0 / max(counts[pooled].sum(), 1)
+    strict_hits = _hits(predicted, truth, STRICT_THRESHOLD)
+    return {
+        **figures,
+        "Mean": float(hits[pooled].sum() * everything),
+        "Mean@0.1": float(strict_hits[pooled].sum() * everything),
+    }
+
+
+def _hits(xy: NDArray[np.floating], truth: Truth, threshold: float) -> NDArray[np.int64]:
+    """Number (K,) of labelled joints whose prediction (K, 2, N) is off by `threshold` heads or less."""
+    errors = np.linalg.norm(xy - truth.xy, axis=1)
+    heads = HEAD_SHARE * np.linalg.norm(truth.head_boxes[1] - truth.head_boxes[0], axis=0)
+    return (truth.labelled & (errors <= threshold * heads)).sum(1)
+
+
+class Pckh:
+    """PCKh of one pose for each record; also leaves the poses in a MATLAB file, as MPII's own evaluation takes them."""
+
+    def __init__(self, results: Path, truth: Truth | None) -> None:
+        """Write poses to `results`; without `truth`, of a test split, measure nothing."""
+        self.results = results
+        self.truth = truth
+        self._xy: dict[int, NDArray[np.float64]] = {}
+
+    @property
+    def headline(self) -> str:
+        """`Mean`, or `Null` for a split without labels."""
+        return "Mean" if self.truth else "Null"
+
+    def add(self, record: ImageRecord, poses: Poses) -> None:
+        """Take the pose of a record's one person."""
+        self._xy[record.id] = poses.xy[0]
+
+    def compute(self) -> dict[str, float]:
+        """The percentages by name, after the poses (N, K, 2), counted from 1, were written.
+
+        Raises:
+            ValueError: no pose was added, or the number of people is not that of the labels.
+            OSError: the file could not be written.
+        """
+        if not self._xy:
+            raise ValueError("there is no pose to measure")
+        xy = np.stack([self._xy[index] for index in sorted(self._xy)]) + 1.0
+        with written_beside(self.results) as path:
+            scipy.io.savemat(path, {"preds": xy})
+        return pckh(xy, self.truth) if self.truth else {"Null": 0.0}

@@ -1,0 +1,87 @@
+"""One person of an image record: the crop that the network sees and the maps that it should answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paddlepose import codecs
+from paddlepose.core.geometry import Region, crop_matrix, flip_joints, transform
+from paddlepose.core.image import read_picture, to_input, warp
+from paddlepose.core.types import Card, ImageRecord, Person
+from paddlepose.samples.augment import Draw, draw, half_body
+
+if TYPE_CHECKING:
+    from paddlepose.config import Config
+
+
+class TopDownSample(TypedDict):
+    """One crop: image (3, H, W), target (K, h, w), weight (K, 1), and the sample's number ()."""
+
+    image: NDArray[np.float32]
+    target: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    index: int
+
+
+class TopDownSamples:
+    """The people of a data set, numbered through: what a data loader takes.
+
+    A training sample depends on the seed, the epoch and its number only, so it is the same whichever process makes it,
+    and a run that is resumed sees what it would have seen.
+    """
+
+    def __init__(self, records: Sequence[ImageRecord], card: Card, config: Config, *, train: bool) -> None:
+        """Samples for the network of `card`; `train` draws augmentations as the configuration says."""
+        self.people = [(record, person) for record in records for person in record.people]
+        self.card = card
+        self.codec = codecs.build(card.codec)
+        self.options = config.dataset
+        self.weights = card.skeleton.weights if config.loss.use_different_joints_weight else None
+        self.seed = config.seed
+        self.epoch = 0
+        self.train = train
+
+    def __len__(self) -> int:
+        """Number of people."""
+        return len(self.people)
+
+    def __getitem__(self, index: int) -> TopDownSample:
+        """Sample `index`, with the augmentation that this epoch has for it."""
+        record, person = self.people[index]
+        if not self.train:
+            return self.sample(record, person, Draw(), index)
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        return self.sample(record, person, draw(rng, self.options, person), index)
+
+    def sample(self, record: ImageRecord, person: Person, change: Draw, index: int) -> TopDownSample:
+        """Sample of a person, changed as a draw says.
+
+        A mirrored sample is cropped from the unmirrored picture by a matrix that mirrors it, which costs nothing.
+        """
+        picture = read_picture(record.path)
+        matrix, joints = self.place(person, change, picture.shape[1])
+        visible = joints[:, 2] > 0
+        joints[visible, :2] = transform(joints[visible, :2], matrix)
+        if change.flip:
+            matrix = matrix @ np.array([[-1, 0, picture.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
+        target, weight = self.codec.encode(joints)
+        if self.weights is not None:
+            weight = weight * np.float32(self.weights)[:, None]
+        crop = warp(picture, matrix, self.card.input_size)
+        return TopDownSample(image=to_input(crop, self.card), target=target, weight=weight, index=index)
+
+    def place(self, person: Person, change: Draw, image_width: int) -> tuple[NDArray[np.float64], NDArray[np.floating]]:
+        """Matrix from the (mirrored) image to the crop, and the joints (K, 3) in pixels of the (mirrored) image."""
+        width, height = self.card.input_size
+        region, joints = person.region, person.joints.copy()
+        if change.half_body:
+            region = half_body(joints, self.card.skeleton, change.half_body, width / height) or region
+        if change.flip:
+            joints = flip_joints(joints, image_width, self.card.skeleton)
+            region = Region(np.array([image_width - region.center[0] - 1, region.center[1]]), region.size)
+        region = Region(region.center, region.size * change.scale)
+        return crop_matrix(region, self.card.input_size, change.rotation), joints

@@ -1,0 +1,59 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from paddlepose.core.media import Video
+from paddlepose.core.results import result_stems, video_results, write_picture_results
+
+GREY = np.full((48, 64, 3), 100, np.uint8)
+PEOPLE = [{"score": 0.5, "keypoints": {"nose": [1.0, 2.0, 0.5]}}]
+
+
+@pytest.mark.parametrize(
+    ("paths", "stems"),
+    [
+        (["a/1.jpg"], ["1"]),
+        (["a/1.jpg", "a/2.jpg"], ["1", "2"]),
+        (["a/1.jpg", "b/1.jpg"], ["a/1", "b/1"]),
+        (["x/1.jpg", "x/b/1.jpg"], ["1", "b/1"]),
+        (["a/1.jpg", "a/1.png", "a/2.png"], ["1.jpg", "1.png", "2"]),
+        (["a/1.x.jpg"], ["1.x"]),
+    ],
+)
+def test_results_keep_apart_what_is_apart(paths, stems):
+    assert result_stems([Path(path) for path in paths], Path("out")) == [Path("out") / stem for stem in stems]
+
+
+def test_a_picture_and_its_numbers(tmp_path):
+    write_picture_results(tmp_path / "deep" / "1.x", GREY, PEOPLE)
+    assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["1.x_result.jpg", "1.x_result.json"]
+    assert cv2.imread(str(tmp_path / "deep" / "1.x_result.jpg")).shape == GREY.shape
+    assert json.loads((tmp_path / "deep" / "1.x_result.json").read_text()) == {"people": PEOPLE}
+
+
+def test_a_picture_too_large_for_its_format_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="70000x1 pixels"):
+        write_picture_results(tmp_path / "a", np.zeros((1, 70000, 3), np.uint8), [])
+
+
+@pytest.mark.parametrize("size", [(64, 48), (63, 47)])
+def test_a_video_comes_back(tmp_path, size):
+    with video_results(tmp_path / "out" / "film", size, 10.0) as add:
+        for number in range(5):
+            add(np.full((size[1], size[0], 3), 40 * number, np.uint8), PEOPLE[: number % 2])
+    video = Video(tmp_path / "out" / "film_result.webm")
+    frames = list(video)
+    assert (video.frame_size, video.frame_rate, len(frames)) == ((size[0] // 2 * 2, size[1] // 2 * 2), 10.0, 5)
+    assert np.allclose([frame.mean() for frame in frames], [0, 40, 80, 120, 160], atol=12)
+    lines = [json.loads(line) for line in (tmp_path / "out" / "film_result.jsonl").read_text().splitlines()]
+    assert lines[3] == {"frame": 3, "time": 0.3, "people": PEOPLE} and lines[2]["people"] == []
+
+
+def test_a_video_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match="stop"), video_results(tmp_path / "film", (64, 48), 10.0) as add:
+        add(GREY, [])
+        raise ValueError("stop")
+    assert list(tmp_path.iterdir()) == []
