@@ -1,6 +1,6 @@
 """Score a results file against an annotation file: COCO's or CrowdPose's figures as a Markdown table.
 
-    python cocoapi/evaluate.py --gt annotations.json --results results.json [--kind crowdpose] [--sigmas 0.05,0.05,...]
+python cocoapi/evaluate.py --gt annotations.json --results results.json [--kind crowdpose] [--sigmas 0.05,0.05,...]
 """
 
 import argparse

@@ -42,7 +42,8 @@ class OrtNetwork:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is no ONNX file, or has no card that can be read; or CUDA is asked for and not there.
+            ValueError: it is no ONNX file, or has no card that can be read; or CUDA is asked for and not there;
+                or `threads` is below 1.
         """
         path = Path(path)
         if not path.is_file():
@@ -86,9 +87,11 @@ def load(path: str | Path, *, flip_test: bool = False, device: Device = "cpu", t
 
 
 def _open_session(path: Path, threads: int | None, device: Device) -> ort.InferenceSession:
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads: expected 1 or more, got {threads}")
     options = ort.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = threads or 0  # 0: as many as there are cores
     providers = ["CPUExecutionProvider"]
     if device == "cuda":
         providers.insert(0, _cuda_provider())

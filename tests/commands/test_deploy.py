@@ -56,12 +56,12 @@ def test_boxes_of_a_file(deployed, photos, tmp_path):
     assert people(tmp_path / "out" / "a_result.json") == []
 
 
-def test_a_broken_picture_does_not_stop_the_others(deployed, photos, tmp_path, caplog):
+def test_a_broken_picture_does_not_stop_the_others(deployed, photos, tmp_path, caplog, capsys):
     (photos / "0.jpg").write_bytes(b"broken")
     (photos / "b.mp4").write_bytes(b"broken")
     assert deployed("--img", photos) == 1
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_result.jpg", "a_result.json"]
-    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 2 and "0.jpg" in errors[0] and "b.mp4" in errors[1]
     assert "1 of 3 sources done" in caplog.text
 
@@ -102,6 +102,7 @@ def test_the_models_own_size_is_used(deployed, photos, caplog):
         (["--img", "{photos}", "--bbox", "1,2,3"], ValueError, "--bbox 1,2,3: expected"),
         (["--img", "{photos}", "--boxes", "none.json"], FileNotFoundError, "none.json"),
         (["--img", "{photos}", "--boxes", "b.json", "--bbox", "1,2,3,4"], ValueError, "give one of them"),
+        (["--img", "{photos}", "--threads", "0"], ValueError, "threads: expected 1 or more"),
         (["--img", "{photos}", "--model", "none.onnx"], FileNotFoundError, "none.onnx"),
     ],
 )
@@ -112,7 +113,7 @@ def test_mistakes_are_named(deployed, photos, arguments, error, message):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--img", "a", "--type", "OpenVINO"], ["--img", "a", "--threads", "0"], ["--img", "a", "--device", "x"]],
+    [[], ["--img", "a", "--type", "OpenVINO"], ["--img", "a", "--threads", "two"], ["--img", "a", "--device", "x"]],
 )
 def test_unknown_choices_end_with_the_usage(deployed, arguments):
     with pytest.raises(SystemExit):

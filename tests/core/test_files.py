@@ -29,24 +29,26 @@ def test_an_interrupted_writer_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_a_full_disk_names_the_file_that_is_missing(tmp_path):
-    with pytest.raises(OSError, match=r"model\.onnx was not written: No space left"), written_beside(
-        tmp_path / "model.onnx"
+    with (
+        pytest.raises(OSError, match=r"model\.onnx was not written: No space left"),
+        written_beside(tmp_path / "model.onnx"),
     ):
         raise OSError(errno.ENOSPC, "No space left on device", "some other name")
 
 
 def test_a_file_where_a_folder_is_needed(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=r"file/model\.onnx was not written"), written_beside(
-        tmp_path / "file" / "model.onnx"
-    ) as path:
+    with (
+        pytest.raises(OSError, match=r"file/model\.onnx was not written"),
+        written_beside(tmp_path / "file" / "model.onnx") as path,
+    ):
         path.touch()
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'[1,\n 2,,]', r"a\.json: not JSON: .* at line 2, column 4"),
+        (b"[1,\n 2,,]", r"a\.json: not JSON: .* at line 2, column 4"),
         (b"", r"a\.json: not JSON: .* at line 1, column 1"),
         (b'["\xff"]', r"a\.json: not JSON: no text at byte 2"),
     ],

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import cv2
 
@@ -24,10 +24,10 @@ PROGRESS_SECONDS = 5.0  # between two lines about a video
 _log = logging.getLogger(__name__)
 
 
-def add_arguments(parser: argparse.ArgumentParser, flag: Literal["--img", "--img-file"]) -> None:
-    """Add the shared options; `flag` is the spelling that the help shows first, both are accepted."""
-    spellings = dict.fromkeys((flag, "--img", "--img-file"))
-    parser.add_argument(*spellings, dest="img", required=True, help="picture, video, folder or quoted pattern")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options for pictures, boxes and results."""
+    sources_help = "picture, video, folder or quoted pattern"
+    parser.add_argument("--img", "--img-file", dest="img", required=True, metavar="WHAT", help=sources_help)
     parser.add_argument("--bbox", action="append", default=[], metavar="X,Y,W,H", help="a person's box; repeatable")
     parser.add_argument("--boxes", type=Path, metavar="FILE", help="JSON file of boxes, such as COCO's detections")
     parser.add_argument(
@@ -70,14 +70,14 @@ class _Worker:
     threshold: float
 
     def try_source(self, path: Path, stem: Path) -> bool:
-        """Whether the results of a source were written; if not, the log says why."""
+        """Whether the results of a source were written; if not, the error stream says why."""
         try:
             if is_video(path):
                 self._video(path, stem)
             else:
                 self._picture(path, stem)
         except (ValueError, OSError, cv2.error) as error:
-            _log.error("error: %s", error)
+            print(f"error: {error}", file=sys.stderr)
             return False
         return True
 

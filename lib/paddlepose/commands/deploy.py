@@ -31,19 +31,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("paddlepose deploy", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="file that `paddlepose export` wrote")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="what runs the network (%(default)s)")
-    parser.add_argument("--threads", type=_positive, help="of the CPU that one layer may use (onnxruntime decides)")
+    parser.add_argument("--threads", type=int, help="of the CPU that one layer may use (onnxruntime decides)")
     parser.add_argument("--type", choices=("ONNX",), default="ONNX", help="the model's format (%(default)s)")
     parser.add_argument("--width", type=int, help="checked only: the model knows its size")
     parser.add_argument("--height", type=int, help="checked only: the model knows its size")
-    _pictures.add_arguments(parser, "--img")
+    _pictures.add_arguments(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
 
 
 def _check_size(width: int | None, height: int | None, input_size: tuple[int, int]) -> None:

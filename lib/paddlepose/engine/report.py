@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from dataclasses import dataclass, field
+from time import perf_counter
 
 
 @dataclass

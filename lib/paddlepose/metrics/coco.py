@@ -95,7 +95,7 @@ def _fall_off(sigmas: Sequence[float]) -> list[float]:
 
 def _labels(gt: Path | Mapping[str, Any], kind: Kind) -> dict[str, Any]:
     """A copy of the labels that the evaluator can take and write into."""
-    content, name = (read_json(gt), str(gt)) if isinstance(gt, Path) else (gt, "the labels")
+    content, name = (read_json(gt), str(gt)) if isinstance(gt, Path) else (gt, "gt")
     with entry(name):
         annotations = [_annotation(a, i, kind) for i, a in enumerate(content["annotations"], 1) if "keypoints" in a]
         used = {annotation["category_id"] for annotation in annotations}
@@ -132,7 +132,7 @@ def _joints(labels: Mapping[str, Any], sigmas: int) -> int:
 
 def _rows(results: Path | Sequence[Mapping[str, Any]], *, images: set[int], joints: int) -> list[Row]:
     """A copy of the results' rows, each of which fits the labels."""
-    content, name = (read_json(results), str(results)) if isinstance(results, Path) else (results, "the results")
+    content, name = (read_json(results), str(results)) if isinstance(results, Path) else (results, "results")
     if not isinstance(content, Sequence):
         raise ValueError(f"{name}: a list of poses was expected, each with image_id, category_id, keypoints and score")
     rows = []

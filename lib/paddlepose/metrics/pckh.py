@@ -73,24 +73,23 @@ def pckh(xy: NDArray[np.floating], truth: Truth) -> dict[str, float]:
         ValueError: the numbers of people or joints differ.
     """
     predicted = xy.transpose(1, 2, 0)
-    if predicted.shape != truth.xy.shape:
-        (joints, _, people), (true_joints, _, true_people) = predicted.shape, truth.xy.shape
+    _check_numbers(predicted, truth)
+    counts = truth.labelled.sum(1)
+    hits, strict_hits = (_hits(predicted, truth, threshold) for threshold in (THRESHOLD, STRICT_THRESHOLD))
+    shares = dict(zip(truth.names, 100.0 * hits / counts.clip(1), strict=True))
+    columns = {name: float(np.mean([shares[joint] for joint in joints])) for name, joints in COLUMNS.items()}
+    pooled = ~np.isin(truth.names, NOT_IN_MEAN)
+    share = 100.0 / max(counts[pooled].sum(), 1)
+    return {**columns, "Mean": float(hits[pooled].sum() * share), "Mean@0.1": float(strict_hits[pooled].sum() * share)}
+
+
+def _check_numbers(xy: NDArray[np.floating], truth: Truth) -> None:
+    if xy.shape != truth.xy.shape:
+        (joints, _, people), (true_joints, _, true_people) = xy.shape, truth.xy.shape
         raise ValueError(
             f"{people} people with {joints} joints were predicted, the ground truth has {true_people} with "
             f"{true_joints}: the annotation file and the .mat file are not of one set"
         )
-    counts = truth.labelled.sum(1)
-    hits = _hits(predicted, truth, THRESHOLD)
-    shares = 100.0 * hits / counts.clip(1)
-    figures = {name: float(np.mean([shares[truth.names.index(j)] for j in js])) for name, js in COLUMNS.items()}
-    pooled = ~np.isin(truth.names, NOT_IN_MEAN)
-    everything = 100.0 / max(counts[pooled].sum(), 1)
-    strict_hits = _hits(predicted, truth, STRICT_THRESHOLD)
-    return {
-        **figures,
-        "Mean": float(hits[pooled].sum() * everything),
-        "Mean@0.1": float(strict_hits[pooled].sum() * everything),
-    }
 
 
 def _hits(xy: NDArray[np.floating], truth: Truth, threshold: float) -> NDArray[np.int64]:
