@@ -23,7 +23,7 @@ from paddlepose.datasets._source import Source
 from paddlepose.metrics.coco import OUTLINE_SHARE, Keypoints, Selection
 
 if TYPE_CHECKING:
-    from paddlepose.config import TestSection
+    from paddlepose.settings import TestSection
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from paddlepose.datasets._source import Source
 from paddlepose.metrics.pckh import Pckh, Truth
 
 if TYPE_CHECKING:
-    from paddlepose.config import TestSection
+    from paddlepose.settings import TestSection
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from paddle import Tensor
 
 from paddlepose.codecs.heatmap import peaks
-from paddlepose.config import DebugSection
 from paddlepose.core.image import Picture
 from paddlepose.core.types import Card
+from paddlepose.settings import DebugSection
 
 _COLUMNS = 8  # crops in a row of the grid
 _RED, _BLUE = (0, 0, 255), (255, 0, 0)  # BGR

@@ -13,7 +13,6 @@ import paddle
 from paddle import nn
 
 from paddlepose import cpu, plugins
-from paddlepose.config import Config
 from paddlepose.core.files import written_beside
 from paddlepose.core.predict import Network, TopDown
 from paddlepose.core.types import Card, Skeleton
@@ -23,6 +22,7 @@ from paddlepose.losses import Heatmap
 from paddlepose.metrics.table import markdown
 from paddlepose.models import build_network
 from paddlepose.samples.topdown import TopDownSamples
+from paddlepose.settings import Config
 
 _LOG = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import paddle
 from paddle import Tensor, nn
 
 if TYPE_CHECKING:
-    from paddlepose.config import TrainSection
+    from paddlepose.settings import TrainSection
 
 
 def build(options: TrainSection, model: nn.Layer) -> paddle.optimizer.Optimizer:

@@ -9,10 +9,10 @@ from typing import Any
 from paddle import Tensor
 from visualdl import LogWriter
 
-from paddlepose.config import Config
 from paddlepose.engine.debug import DebugPictures
 from paddlepose.engine.report import Meters, test_line, train_line
 from paddlepose.metrics.accuracy import accuracy
+from paddlepose.settings import Config
 
 _LOG = logging.getLogger(__name__)
 

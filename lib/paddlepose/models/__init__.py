@@ -8,7 +8,7 @@ from paddle.utils import unique_name
 from paddlepose import plugins
 
 if TYPE_CHECKING:
-    from paddlepose.config import Config
+    from paddlepose.settings import Config
 
 
 def network_class(name: str) -> type[nn.Layer]:

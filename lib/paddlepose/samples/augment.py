@@ -12,7 +12,7 @@ from paddlepose.core.geometry import Region
 from paddlepose.core.types import Person, Skeleton
 
 if TYPE_CHECKING:
-    from paddlepose.config import DatasetSection
+    from paddlepose.settings import DatasetSection
 
 HALF_BODY_PADDING = 1.5
 

@@ -15,7 +15,7 @@ from paddlepose.core.types import Card, ImageRecord, Person
 from paddlepose.samples.augment import Draw, draw, half_body
 
 if TYPE_CHECKING:
-    from paddlepose.config import Config
+    from paddlepose.settings import Config
 
 
 class TopDownSample(TypedDict):

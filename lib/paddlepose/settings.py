@@ -1,0 +1,225 @@
+"""Every setting of a run, with its default: the sections of a YAML file as types.
+
+A YAML file says only what is particular to it. A network's and a codec's own settings, the arguments of their
+constructors, are keys of the sections MODEL and CODEC beside those below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from paddlepose.core.types import Card, Skeleton
+from paddlepose.datasets._source import Source
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Size = tuple[Positive, Positive]
+Pair = tuple[str, str]
+
+
+class Section(BaseModel):
+    """Keys are upper case in YAML, lower case in Python; an unknown key is an error; values never change."""
+
+    model_config = ConfigDict(alias_generator=str.upper, extra="forbid", frozen=True, protected_namespaces=())
+
+
+class SkeletonSection(Section):
+    """Joints of a COCO-format set where its own file does not say them, or says them otherwise. Joints by name."""
+
+    joints: tuple[str, ...] = ()
+    limbs: tuple[Pair, ...] = ()
+    flip_pairs: tuple[Pair, ...] = ()
+    upper_body: tuple[str, ...] = ()
+    sigmas: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()
+
+
+class DatasetSection(Section):
+    """The data and how training varies them."""
+
+    dataset: str = "mpii"
+    root: Path = Path("data/mpii")
+    train_set: str = "train"
+    test_set: str = "valid"
+    data_format: Literal["jpg", "zip"] = "jpg"
+    skeleton: SkeletonSection = SkeletonSection()
+    color_rgb: bool = False  # published PoseResNets were trained on BGR, HRNets on RGB
+    select_data: bool = False
+    flip: bool = True
+    scale_factor: Share = 0.25
+    rot_factor: float = Field(30, ge=0)  # degrees
+    prob_half_body: float = Field(0, le=1)
+    num_joints_half_body: int = 8
+
+
+class ModelSection(Section):
+    """The network. Its own settings, the arguments of its constructor, are keys of this section too."""
+
+    name: str = "pose_resnet"
+    num_joints: Positive | None = None  # if given, it must be that of the data set
+    image_size: Size = (256, 256)  # width, height
+    heatmap_size: Size = (64, 64)
+    sigma: float = Field(2, gt=0)
+    target_type: Literal["gaussian"] = "gaussian"
+    init_weights: bool = True
+    pretrained: Path | None = None
+
+
+class CodecSection(Section):
+    """How joints are written in maps and read from them; a codec's own settings are keys of this section too."""
+
+    name: str = "heatmap"
+
+
+class LossSection(Section):
+    """The criterion."""
+
+    use_target_weight: bool = True
+    use_different_joints_weight: bool = False
+    use_ohkm: bool = False
+    topk: Positive = 8
+
+
+class TrainSection(Section):
+    """Optimisation. BATCH_SIZE is that of one step, over all processes."""
+
+    batch_size: Positive = 32
+    shuffle: bool = True
+    begin_epoch: int = Field(0, ge=0)
+    end_epoch: Positive = 140
+    resume: bool = False  # go on from the output folder's checkpoint, if there is one
+    optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
+    lr: float = Field(1e-3, gt=0)
+    lr_type: Literal["MultiStepDecay", "PolynomialDecay"] = "MultiStepDecay"
+    lr_step: tuple[int, ...] = (90, 120)  # epochs
+    lr_factor: float = Field(0.1, gt=0)
+    wd: float = Field(1e-4, ge=0)  # Adam has none, as in the published training
+    momentum: Share = 0.9
+    nesterov: bool = False
+    accumulate: Positive = 1  # steps whose gradients are added before the weights change
+    ema: Share = 0.0  # decay of the running mean of the weights, which is then what is measured; 0 is none
+    amp: Literal["fp16", "bf16"] | None = None  # on a GPU
+
+
+class TestSection(Section):
+    """Measuring."""
+
+    batch_size: Positive = 32
+    model_file: Path | None = None
+    flip_test: bool = False
+    post_process: bool = True
+    shift_heatmap: bool = True
+    use_gt_bbox: bool = False
+    coco_bbox_file: Path | None = None
+    image_thre: float = 0.0
+    in_vis_thre: float = 0.2
+    oks_thre: float = 0.9
+    soft_nms: bool = False
+
+
+class DebugSection(Section):
+    """Pictures of what goes through the network, at each step that is printed."""
+
+    debug: bool = False
+    save_batch_images_gt: bool = False
+    save_batch_images_pred: bool = False
+    save_heatmaps_gt: bool = False
+    save_heatmaps_pred: bool = False
+
+
+class Config(Section):
+    """All settings of a run."""
+
+    output_dir: Path = Path("output")
+    log_dir: Path = Path("log")
+    workers: int = Field(4, ge=0)
+    print_freq: Positive = 20
+    seed: int = Field(0, ge=0)
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    dataset: DatasetSection = DatasetSection()
+    model: ModelSection = ModelSection()
+    codec: CodecSection = CodecSection()
+    loss: LossSection = LossSection()
+    train: TrainSection = TrainSection()
+    test: TestSection = TestSection()
+    debug: DebugSection = DebugSection()
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> Config:
+        width, height = self.model.image_size
+        map_width, map_height = self.model.heatmap_size
+        if width * map_height != height * map_width:
+            raise ValueError(
+                f"MODEL.HEATMAP_SIZE {self.model.heatmap_size} has another aspect ratio "
+                f"than MODEL.IMAGE_SIZE {self.model.image_size}"
+            )
+        if self.train.begin_epoch >= self.train.end_epoch:
+            raise ValueError(f"TRAIN.BEGIN_EPOCH {self.train.begin_epoch} is not before TRAIN.END_EPOCH")
+        return self
+
+    @model_validator(mode="after")
+    def _boxes_are_given(self) -> Config:
+        if self.dataset.dataset == "coco" and not self.test.use_gt_bbox and self.test.coco_bbox_file is None:
+            raise ValueError("TEST.COCO_BBOX_FILE is missing; give it, or measure with TEST.USE_GT_BBOX: true")
+        return self
+
+    def arguments(self, section: Literal["model", "codec"]) -> dict[str, Any]:
+        """The settings in MODEL or CODEC that belong to the network's or codec's constructor."""
+        settings = getattr(self, section)
+        common = {"model": ModelSection, "codec": CodecSection}[section].model_fields
+        return {name: getattr(settings, name) for name in type(settings).model_fields if name not in common}
+
+    def codec_settings(self) -> dict[str, Any]:
+        """What `codecs.build` takes."""
+        return {
+            "name": self.codec.name,
+            "input_size": self.model.image_size,
+            "heatmap_size": self.model.heatmap_size,
+            "sigma": self.model.sigma,
+            "shift_heatmap": self.test.shift_heatmap,
+            "post_process": self.test.post_process,
+            **self.arguments("codec"),
+        }
+
+    def card(self, skeleton: Skeleton, source: Mapping[str, str] | None = None) -> Card:
+        """The card of this configuration's network for a data set's skeleton.
+
+        Raises:
+            ValueError: MODEL.NUM_JOINTS is not the skeleton's.
+        """
+        if self.model.num_joints not in (None, len(skeleton.joints)):
+            raise ValueError(
+                f"MODEL.NUM_JOINTS is {self.model.num_joints}, but {skeleton.name} has {len(skeleton.joints)} joints"
+            )
+        return Card(
+            kind="top_down",
+            model=self.model.name,
+            input_size=self.model.image_size,
+            skeleton=skeleton,
+            codec=self.codec_settings(),
+            rgb=self.dataset.color_rgb,
+            source=source or {},
+        )
+
+    def source(self, *, train: bool) -> Source:
+        """Where the training or the test split lies, for the functions of its data set."""
+        width, height = self.model.image_size
+        boxes = None if train or self.test.use_gt_bbox else self.test.coco_bbox_file
+        return Source(
+            root=self.dataset.root,
+            split=self.dataset.train_set if train else self.dataset.test_set,
+            aspect=width / height,
+            archive=self.dataset.data_format == "zip",
+            detections=boxes,
+            least_score=self.test.image_thre,
+            skeleton={key: value for key, value in self.dataset.skeleton if value},
+        )
+
+    def dump(self) -> str:
+        """All settings as YAML that `load_config` reads."""
+        return yaml.safe_dump(self.model_dump(mode="json", by_alias=True), sort_keys=False)
