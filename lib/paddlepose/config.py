@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError, create_model
 
 from paddlepose import plugins
+from paddlepose.core.files import entry
 from paddlepose.settings import CodecSection, Config, ModelSection, Section
 
 
@@ -25,12 +26,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such configuration; experiments/ has those of the published systems")
     try:
-        raw = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict):
-        raise ValueError(f"{path}: expected keys and values such as 'MODEL: {{NAME: pose_resnet}}'")
-    try:
+        raw = _section(_read_yaml(path.read_bytes()))
         return parse(_override(raw, overrides))
     except ValueError as error:
         raise ValueError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
@@ -50,18 +46,46 @@ def parse(raw: Mapping[str, Any]) -> Config:
         raise ValueError("\n".join(_explain(error, schema))) from None
 
 
+def _read_yaml(text: str | bytes) -> Any:
+    """The value that a text describes.
+
+    Raises:
+        ValueError: it is not YAML; one line with the place.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        place = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
+        raise ValueError(f"not YAML: {error.problem} at {place}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from error
+
+
+def _section(value: Any, key: str = "") -> dict[str, Any]:
+    """The keys and values of a section, none for one that is empty.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if value is not None and not isinstance(value, Mapping):
+        title = f"{key}: " if key else ""
+        raise ValueError(f"{title}expected keys and values, such as 'MODEL: {{NAME: pose_resnet}}', not {value!r}")
+    return dict(value or {})
+
+
 def _override(raw: Mapping[str, Any], pairs: Sequence[str]) -> dict[str, Any]:
     """`raw` with `A.B value` pairs put in."""
     if len(pairs) % 2:
         raise ValueError(f"'{pairs[-1]}' has no value; settings are given as KEY VALUE, such as TRAIN.LR 1e-4")
-    changed = {key: dict(value) if isinstance(value, dict) else value for key, value in raw.items()}
+    changed = dict(raw)
     for key, text in zip(pairs[::2], pairs[1::2], strict=True):
         *parents, name = key.split(".")
         section = changed
         for parent in parents:
-            section[parent] = dict(section.get(parent) or {})
+            section[parent] = _section(section.get(parent), parent)
             section = section[parent]
-        section[name] = yaml.safe_load(text)
+        with entry(key):
+            section[name] = _read_yaml(text)
     return changed
 
 
@@ -75,10 +99,10 @@ def _in_one_place(raw: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: a setting is given twice with different values.
     """
-    model = dict(raw.get("MODEL") or {})
+    model = _section(raw.get("MODEL"), "MODEL")
     if model.get("BACKBONE") == "resnet" and model.get("NAME", "pose_resnet") == "pose_resnet":
         del model["BACKBONE"]  # the seed's files name it; PoseResNet has no other
-    for name, value in dict(model.pop("EXTRA", None) or {}).items():
+    for name, value in _section(model.pop("EXTRA", None), "MODEL.EXTRA").items():
         key = _OTHER_NAMES.get(name, name)
         if model.setdefault(key, value) != value:
             raise ValueError(f"MODEL.{key} is {model[key]}, but MODEL.EXTRA.{name} is {value}: give one")
@@ -89,9 +113,11 @@ def _schema(raw: Mapping[str, Any]) -> type[Config]:
     """The configuration's type for the network and the codec that `raw` names."""
     from paddlepose.models import network_class  # Paddle is only needed once a configuration is read
 
-    model, codec = raw.get("MODEL") or {}, raw.get("CODEC") or {}
-    network = network_class(str(model.get("NAME", "pose_resnet")))
-    settings = plugins.find("codecs", str(codec.get("NAME", "heatmap"))).Codec
+    model, codec = _section(raw.get("MODEL"), "MODEL"), _section(raw.get("CODEC"), "CODEC")
+    with entry("MODEL.NAME"):
+        network = network_class(str(model.get("NAME", "pose_resnet")))
+    with entry("CODEC.NAME"):
+        settings = plugins.find("codecs", str(codec.get("NAME", "heatmap"))).Codec
     filled = {"input_size", "heatmap_size", "sigma", "shift_heatmap", "post_process"}
     model_section = _extended(ModelSection, network.__init__, {"self", "num_joints"})
     codec_section = _extended(CodecSection, settings.__init__, {"self", *filled})
@@ -118,10 +144,10 @@ def _explain(error: ValidationError, schema: type[Section]) -> Iterator[str]:
         key, message = ".".join(parts), mistake["msg"].removeprefix("Value error, ")
         if mistake["type"] == "extra_forbidden":
             yield f"{key}: no such setting{plugins.nearest(parts[-1], _known(schema, parts[:-1]))}"
-        elif key:
-            yield f"{key}: {message} (it is {mistake['input']!r})"
+        elif mistake["type"] == "value_error":  # of the settings' own checks, which say what they got
+            yield f"{key}: {message}" if key else message
         else:
-            yield message
+            yield f"{key}: {message} (it is {mistake['input']!r})"
 
 
 def _known(schema: type[Section], path: Sequence[str]) -> list[str]:

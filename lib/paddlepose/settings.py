@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from paddlepose import plugins
 from paddlepose.core.types import Card, Skeleton
 from paddlepose.datasets._source import Source
 
@@ -55,6 +56,12 @@ class DatasetSection(Section):
     rot_factor: float = Field(30, ge=0)  # degrees
     prob_half_body: float = Field(0, le=1)
     num_joints_half_body: int = 8
+
+    @field_validator("dataset")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        plugins.find("datasets", name)
+        return name
 
 
 class ModelSection(Section):
@@ -156,10 +163,11 @@ class Config(Section):
         if width * map_height != height * map_width:
             raise ValueError(
                 f"MODEL.HEATMAP_SIZE {self.model.heatmap_size} has another aspect ratio "
-                f"than MODEL.IMAGE_SIZE {self.model.image_size}"
+                f"than MODEL.IMAGE_SIZE {self.model.image_size}; a quarter of it is {(width // 4, height // 4)}"
             )
         if self.train.begin_epoch >= self.train.end_epoch:
-            raise ValueError(f"TRAIN.BEGIN_EPOCH {self.train.begin_epoch} is not before TRAIN.END_EPOCH")
+            last = f"TRAIN.END_EPOCH {self.train.end_epoch}"
+            raise ValueError(f"TRAIN.BEGIN_EPOCH {self.train.begin_epoch} is not before {last}")
         return self
 
     @model_validator(mode="after")
@@ -194,7 +202,8 @@ class Config(Section):
         """
         if self.model.num_joints not in (None, len(skeleton.joints)):
             raise ValueError(
-                f"MODEL.NUM_JOINTS is {self.model.num_joints}, but {skeleton.name} has {len(skeleton.joints)} joints"
+                f"MODEL.NUM_JOINTS is {self.model.num_joints}, but {skeleton.name} has {len(skeleton.joints)} joints: "
+                "leave it out"
             )
         return Card(
             kind="top_down",

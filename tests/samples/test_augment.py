@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from paddlepose.config import DatasetSection
 from paddlepose.core.geometry import Region
 from paddlepose.core.types import Person, Skeleton
 from paddlepose.samples.augment import Draw, draw, half_body
+from paddlepose.settings import DatasetSection
 
 COCO = Skeleton("coco", tuple(map(str, range(17))), (), (), upper_body=tuple(range(11)))
 

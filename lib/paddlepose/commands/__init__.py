@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     A mistake of the user's is one line on the error stream and status 1.
     """
-    name, *arguments = sys.argv[1:] if argv is None else argv or ["--help"]
+    name, *arguments = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         print(f"usage: paddlepose COMMAND [options]\ncommands: {', '.join(plugins.names('commands'))}")
         print("paddlepose COMMAND --help lists the options of one")
@@ -29,6 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nstopped", file=sys.stderr)
         return _STOPPED
     except (ValueError, OSError, FloatingPointError) as error:
-        for line in str(error).splitlines():
+        for line in _explain(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         return 1
+
+
+def _explain(error: Exception) -> str:
+    """The message; for a file that the system refuses, its name and the reason."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

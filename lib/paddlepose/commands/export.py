@@ -24,6 +24,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--frequent", type=int, help="taken as the other commands take it; nothing is printed here")
     arguments = _options.parse(parser, argv)
     job = _options.job(arguments)
+    job.choose_device()
     model = job.trained_network(arguments.model_file)
     card = replace(job.card, source={"experiment": job.name, "weights": str(arguments.model_file or "final_state")})
     print("=> Converting...")

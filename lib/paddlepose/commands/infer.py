@@ -20,5 +20,6 @@ def main(argv: Sequence[str]) -> int:
     arguments = _options.parse(parser, argv)
     flip_test, arguments.flip_test = arguments.flip_test, False
     job = _options.job(arguments)
+    job.choose_device()
     predictor = TopDown(as_network(job.trained_network(arguments.model_file)), job.card, flip_test=flip_test)
     return _pictures.run(predictor, arguments)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+import paddle
 from tqdm.contrib.logging import logging_redirect_tqdm
 from visualdl import LogWriter
 
 from paddlepose import cpu
 from paddlepose.commands import _options
-from paddlepose.engine import distributed, optim
-from paddlepose.engine.checkpoint import Checkpoints
+from paddlepose.engine import checkpoint, distributed, optim
 from paddlepose.engine.debug import DebugPictures
 from paddlepose.engine.ema import Ema
 from paddlepose.engine.evaluate import Result, as_network
@@ -34,10 +34,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--resume_model", type=Path, help="go on from the checkpoint in this folder")
     arguments = _options.parse(parser, argv)
     job = _options.job(arguments)
+    resume_from = job.folder if arguments.resume or job.config.train.resume else None
+    if arguments.resume_model:
+        resume_from = arguments.resume_model
+        if not (resume_from / checkpoint.FILE).is_file():
+            raise FileNotFoundError(f"--resume_model {resume_from}: expected a folder that has {checkpoint.FILE}")
     cpu.keep_freed_memory()
-    resume_from = arguments.resume_model
-    if arguments.resume or job.config.train.resume:
-        resume_from = resume_from or job.folder
     job.start("train")
     with logging_redirect_tqdm():
         train(job, resume_from)
@@ -52,6 +54,7 @@ def train(job: Job, resume_from: Path | None) -> None:
         ValueError: the data, or the checkpoint in `resume_from`, cannot be used.
     """
     options = job.config.train
+    _check(job)
     train_loader, test_loader = job.loader(train=True), job.loader(train=False)
     model = job.network()
     step = Step(
@@ -62,7 +65,7 @@ def train(job: Job, resume_from: Path | None) -> None:
         amp=options.amp,
         ema=Ema(model, options.ema) if options.ema else None,
     )
-    checkpoints = Checkpoints(job.folder, model, step)
+    checkpoints = checkpoint.Checkpoints(job.folder, model, step)
     first = (resume_from and checkpoints.resume(resume_from)) or options.begin_epoch
     main_process = distributed.rank() == 0
     writer = LogWriter(str(job.visual_folder)) if main_process else None
@@ -82,6 +85,18 @@ def train(job: Job, resume_from: Path | None) -> None:
     fit(step, train_loader, lambda n: watch.rate(rate(n)), epochs=epochs, watch=watch, after_epoch=after_epoch)
     if main_process:
         checkpoints.finish()
+
+
+def _check(job: Job) -> None:
+    """Find what would stop the run after an epoch only, or do nothing of what was asked for.
+
+    Raises:
+        FileNotFoundError: the ground truth of the test split is missing.
+        ValueError: it is not what it should be, or 16 bits are asked for on a CPU.
+    """
+    if job.config.train.amp and not paddle.device.get_device().startswith("gpu"):
+        raise ValueError(f"TRAIN.AMP {job.config.train.amp}: needs a GPU, and this run is on the CPU; set it to null")
+    job.metric()
 
 
 def _pictures(job: Job, prefix: str) -> DebugPictures | None:

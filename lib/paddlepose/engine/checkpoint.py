@@ -14,7 +14,7 @@ from paddlepose.engine.pickles import read_pickle
 from paddlepose.engine.train import Step
 
 _LOG = logging.getLogger(__name__)
-_FILE = "checkpoint.pdparams"
+FILE = "checkpoint.pdparams"
 
 
 class Checkpoints:
@@ -44,7 +44,7 @@ class Checkpoints:
             "scaler": self.step.scaler.state_dict(),
             "ema": self.step.ema.mean if self.step.ema else {},
         }
-        weights.save(state, self.folder / _FILE)
+        weights.save(state, self.folder / FILE)
 
     def finish(self) -> None:
         """Write the weights of the last epoch."""
@@ -57,8 +57,9 @@ class Checkpoints:
         Raises:
             ValueError: the file cannot be read, or is of another network.
         """
-        path = folder / _FILE
+        path = folder / FILE
         if not path.is_file():
+            _LOG.info("=> no checkpoint in %s: the run starts at its beginning", folder)
             return None
         _LOG.info("=> loading checkpoint '%s'", path)
         weights.load(self.model, path)

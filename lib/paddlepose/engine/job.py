@@ -19,6 +19,7 @@ from paddlepose.core.types import Card, Skeleton
 from paddlepose.engine import distributed, evaluate, weights
 from paddlepose.engine.loader import Loader
 from paddlepose.losses import Heatmap
+from paddlepose.metrics import Metric
 from paddlepose.metrics.table import markdown
 from paddlepose.models import build_network
 from paddlepose.samples.topdown import TopDownSamples
@@ -83,23 +84,36 @@ class Job:
         return Heatmap(use_weight=loss.use_target_weight, hardest=loss.topk if loss.use_ohkm else None)
 
     def loader(self, *, train: bool) -> Loader:
-        """Batches of the training or the test split, this process's share of them."""
-        config = self.config
+        """Batches of the training or the test split, this process's share of them.
+
+        Raises:
+            FileNotFoundError: a file of the data set is missing.
+            ValueError: a file is not what it should be, or the batch cannot be shared evenly.
+        """
+        config, world = self.config, distributed.world()
+        title, options = ("TRAIN", config.train) if train else ("TEST", config.test)
+        if options.batch_size % world:
+            size = f"{title}.BATCH_SIZE {options.batch_size}"
+            raise ValueError(f"{size}: {world} processes cannot share it evenly; give a multiple of {world}")
         records = self.dataset.records(config.source(train=train))
-        options = config.train if train else config.test
         return Loader(
             TopDownSamples(records, self.card, config, train=train),
             options.batch_size,
             workers=config.workers,
             seed=config.seed if train and config.train.shuffle else None,
             rank=distributed.rank(),
-            world=distributed.world(),
+            world=world,
         )
 
     def network(self) -> nn.Layer:
-        """The network with new weights: drawn as the papers do, then those of MODEL.PRETRAINED that fit."""
+        """The network with new weights: drawn as the papers do, then those of MODEL.PRETRAINED that fit.
+
+        Raises:
+            FileNotFoundError: there is no file of pretrained weights.
+            ValueError: it has no weight of this network, or the network's heatmaps are not of MODEL.HEATMAP_SIZE.
+        """
         paddle.seed(self.config.seed)
-        model = build_network(self.config, len(self.card.skeleton.joints))
+        model = self._built_network()
         if self.config.model.init_weights:
             model.init_weights()
         if self.config.model.pretrained:
@@ -111,27 +125,65 @@ class Job:
 
         Raises:
             FileNotFoundError: no such file.
-            ValueError: it has not the weights of this network.
+            ValueError: it has not the weights of this network, or these make no heatmaps of MODEL.HEATMAP_SIZE.
         """
         path = path or self.config.test.model_file or self.folder / "final_state.pdparams"
-        model = build_network(self.config, len(self.card.skeleton.joints))
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file of weights; train first, or name another by --model-file")
+        model = self._built_network()
         _LOG.info("=> loading model from %s", path)
         weights.load(model, path)
-        model.eval()
         return model
+
+    def _built_network(self) -> nn.Layer:
+        """The network as it is built, in evaluation mode, after a look at the size of its heatmaps."""
+        model = build_network(self.config, len(self.card.skeleton.joints))
+        settings = self.config.model
+        width, height = settings.image_size
+        with paddle.no_grad():
+            model.eval()
+            found = tuple(model(paddle.zeros([1, 3, height, width]))[-1].shape[:1:-1])
+        if found != settings.heatmap_size:
+            size = f"MODEL.HEATMAP_SIZE {settings.heatmap_size}"
+            made = f"{self.model_name} makes heatmaps of {found} from MODEL.IMAGE_SIZE {settings.image_size}"
+            raise ValueError(f"{size}: {made}")
+        return model
+
+    def metric(self) -> Metric:
+        """The measure of the test split, empty.
+
+        Raises:
+            FileNotFoundError: the file with the ground truth is missing.
+            ValueError: it is not what it should be.
+        """
+        return self.dataset.metric(self.config.source(train=False), self.folder, self.config.test)
 
     def measure(self, network: Network, loader: Loader, watch: evaluate.Watch) -> evaluate.Result | None:
         """Figures on the test split, printed as a table; only the first of several processes has them."""
         predictor = TopDown(network, self.card, flip_test=self.config.test.flip_test)
-        metric = self.dataset.metric(self.config.source(train=False), self.folder, self.config.test)
-        result = evaluate.run(predictor, loader, metric, criterion=self.criterion, watch=watch)
+        result = evaluate.run(predictor, loader, self.metric(), criterion=self.criterion, watch=watch)
         if result:
             _LOG.info("%s", "\n".join(markdown(self.title, result.figures)))
         return result
 
+    def choose_device(self) -> None:
+        """Compute on the device that DEVICE names.
+
+        Raises:
+            ValueError: a GPU was asked for and there is none.
+        """
+        device = self.config.device
+        if device == "gpu" and not (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()):
+            raise ValueError(
+                "DEVICE gpu: this PaddlePaddle finds no GPU; install paddlepaddle-gpu (requirements-gpu.txt) on a "
+                "machine that has one, or set DEVICE: cpu"
+            )
+        if device != "auto":
+            paddle.set_device(device)
+
     def start(self, phase: str) -> None:
         """Choose the device, and let the log go to the screen and to a file in the folder."""
-        _set_device(self.config.device)
+        self.choose_device()
         distributed.start()
         if distributed.rank() == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -144,21 +196,6 @@ class Job:
             _LOG.info("%s", cpu.describe())
         else:
             logging.getLogger().setLevel(logging.ERROR)
-
-
-def _set_device(device: str) -> None:
-    """Compute on the device that DEVICE names.
-
-    Raises:
-        ValueError: a GPU was asked for and there is none.
-    """
-    if device == "gpu" and not (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()):
-        raise ValueError(
-            "DEVICE gpu: this PaddlePaddle finds no GPU; install paddlepaddle-gpu (requirements-gpu.txt) on a machine "
-            "that has one, or set DEVICE: cpu"
-        )
-    if device != "auto":
-        paddle.set_device(device)
 
 
 def _log_to_file(path: Path) -> None:

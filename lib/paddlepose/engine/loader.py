@@ -71,7 +71,7 @@ class _Guarded:
 def _collate(samples: Sequence[Mapping[str, Any] | Exception]) -> dict[str, Any]:
     for sample in samples:
         if isinstance(sample, Exception):
-            return {"error": str(sample)}
+            return {"error": str(sample), "nothing": np.zeros(1)}  # Paddle takes no batch without an array
     return default_collate_fn(samples)
 
 
@@ -92,17 +92,13 @@ class Loader:
 
         Args:
             samples: numbered from 0.
-            batch_size: of all processes together.
+            batch_size: of all processes together; a multiple of their number.
             workers: processes that make samples; 0 makes them in this one.
             seed: of the order, which is another in each epoch; None keeps the samples' own.
             rank: number of this process.
             world: number of processes.
 
-        Raises:
-            ValueError: the batch cannot be shared out evenly.
         """
-        if batch_size % world:
-            raise ValueError(f"a batch of {batch_size} cannot be shared evenly by {world} processes")
         self.samples = samples
         self.batches = _Batches(len(samples), batch_size, seed=seed, rank=rank, world=world)
         self.workers = workers
@@ -117,6 +113,7 @@ class Loader:
 
         Raises:
             ValueError: a sample could not be made; the message is the sample's own.
+            OSError: a worker process died.
         """
         self.samples.epoch = self.batches.epoch = number
         loader = DataLoader(
@@ -126,10 +123,13 @@ class Loader:
             collate_fn=_collate,
             use_shared_memory=bool(self.workers) and _shared_memory_suffices(),
         )
-        for batch in loader:
-            if "error" in batch:
-                raise ValueError(batch["error"])
-            yield batch
+        try:
+            for batch in loader:
+                if "error" in batch:
+                    raise ValueError(batch["error"])
+                yield batch
+        except SystemError as error:  # all that Paddle says is that its queue was killed
+            raise OSError("WORKERS: a process that makes samples died; if memory is short, set fewer, or 0") from error
 
 
 def _shared_memory_suffices() -> bool:

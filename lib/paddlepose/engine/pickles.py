@@ -19,12 +19,16 @@ _ALLOWED = {
 _ALLOWED |= {(module.replace("_core", "core"), name): call for (module, name), call in _ALLOWED.items()}
 
 
+class _RefusedError(Exception):
+    pass
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"it asks to run {module}.{name}, which no file of weights needs") from None
+            raise _RefusedError(f"it asks to run {module}.{name}, which no file of weights needs") from None
 
 
 def read_pickle(path: Path) -> Any:
@@ -39,7 +43,8 @@ def read_pickle(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             return _Unpickler(file).load()
-    except pickle.UnpicklingError as error:
+    except _RefusedError as error:
         raise ValueError(f"{path}: refused, not read: {error}") from error
     except Exception as error:  # a damaged pickle fails in whatever way its bytes happen to mean
-        raise ValueError(f"{path}: not a file of weights, or cut off ({type(error).__name__})") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path}: not a file of weights, or cut off ({reason}): copy it again") from error
