@@ -198,7 +198,21 @@ class Job:
             logging.getLogger().setLevel(logging.ERROR)
 
 
+class _LogFile(logging.FileHandler):
+    """A file that a full disk ends, with one line on the screen instead of a traceback for each line of the log."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        del record
+        self.setLevel(logging.CRITICAL + 1)
+        _LOG.warning("%s ends here (%s); the log goes on on the screen", self.baseFilename, sys.exc_info()[1])
+
+
 def _log_to_file(path: Path) -> None:
-    handler = logging.FileHandler(path)
+    """Let the log go to a file too, and no longer to that of a run before in this process."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, _LogFile)]:
+        root.removeHandler(handler)
+        handler.close()
+    handler = _LogFile(path)
     handler.setFormatter(logging.Formatter("%(asctime)-15s %(message)s"))
-    logging.getLogger().addHandler(handler)
+    root.addHandler(handler)

@@ -1,0 +1,35 @@
+# quickstart, test and lint each make the virtual environment that they need; PYTHON chooses its Python.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: quickstart test lint clean
+
+quickstart: $(VENV)/train
+	$(BIN)/python data/make_mini.py mpii --out output/quickstart/data --train 400 --valid 100 --size 160x160
+	$(BIN)/paddlepose train --cfg experiments/mini/quickstart.yaml
+	$(BIN)/paddlepose valid --cfg experiments/mini/quickstart.yaml
+	$(BIN)/paddlepose export --cfg experiments/mini/quickstart.yaml --out output/quickstart/posenet.onnx
+	$(BIN)/paddlepose deploy --model output/quickstart/posenet.onnx --img images/test.jpg --out output/quickstart/poses
+	@echo
+	@echo "A picture with its skeleton:  output/quickstart/poses/test_result.jpg"
+	@echo "The model, for any machine:   output/quickstart/posenet.onnx"
+	@echo "Weights, logs, this table:    output/mpii/pose_resnet_18/quickstart"
+	@echo "Next: your own picture,  $(BIN)/paddlepose deploy --model output/quickstart/posenet.onnx --img PICTURE"
+	@echo "      your own data set, see README.md; this model has only ever seen drawn people"
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV)
+
+# One environment for each set of requirements; a marker says which it has.
+$(VENV)/train $(VENV)/dev: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e ".[$(@F)]"
+	touch $@

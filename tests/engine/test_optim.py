@@ -1,0 +1,69 @@
+"""Learning rates and optimisers of the published recipes."""
+
+import numpy as np
+import paddle
+import pytest
+
+from paddlepose.engine.optim import RMSProp, build, learning_rate
+from paddlepose.settings import TrainSection
+
+
+@pytest.mark.parametrize("case", range(2))
+def test_multi_step_golden(golden, case):
+    """goldens/topdown/lr.json: the rate of each epoch, at its first and at its last step."""
+    row = golden("topdown/lr.json")["multistep"][case]
+    options = TrainSection(**{key: row[key] for key in ("LR", "LR_FACTOR", "LR_STEP", "END_EPOCH")})
+    rate = learning_rate(options, steps_per_epoch=7)
+    for epoch, wanted in row["lr_at_epoch"].items():
+        assert rate(7 * int(epoch)) == pytest.approx(wanted, abs=1e-9)
+        assert rate(7 * int(epoch) + 6) == pytest.approx(wanted, abs=1e-9)
+
+
+@pytest.mark.parametrize("case", range(2))
+def test_polynomial_golden(golden, case):
+    """goldens/topdown/lr.json: the rate of each step."""
+    row = golden("topdown/lr.json")["poly"][case]
+    options = TrainSection(
+        LR=row["LR"], LR_TYPE="PolynomialDecay", BEGIN_EPOCH=row["BEGIN_EPOCH"], END_EPOCH=row["END_EPOCH"]
+    )
+    rate = learning_rate(options, row["iters_per_epoch"])
+    for step, wanted in row["lr_at_iteration"].items():
+        assert rate(int(step)) == pytest.approx(wanted, abs=1e-9)
+
+
+@pytest.mark.parametrize("case", ["plain", "lr_drop", "momentum_wd"])
+def test_rmsprop_golden(golden, case):
+    """goldens/ppnet/rmsprop.npz: weights after each step, with momentum, weight decay and a falling rate."""
+    data = {key.removeprefix(f"{case}__"): value for key, value in golden("ppnet/rmsprop.npz").items()}
+    parameter = paddle.create_parameter(data["in__param"].shape, "float32")
+    parameter.set_value(data["in__param"].astype(np.float32))
+    optimizer = RMSProp(
+        1.0, [parameter], momentum=float(data["in__momentum"]), weight_decay=float(data["in__weight_decay"])
+    )
+    for gradient, rate, wanted in zip(data["in__grads"], data["in__lr"], data["out__params"], strict=True):
+        (parameter * paddle.to_tensor(gradient.astype(np.float32))).sum().backward()
+        optimizer.set_lr(float(rate))
+        optimizer.step()
+        optimizer.clear_grad()
+        np.testing.assert_allclose(parameter.numpy(), wanted, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
+def test_each_optimiser_lowers_a_loss(name):
+    paddle.seed(0)
+    model = paddle.nn.Linear(4, 1)
+    optimizer = build(TrainSection(OPTIMIZER=name, LR=0.01), model)
+    x, y = paddle.randn([32, 4]), paddle.randn([32, 1])
+    losses = []
+    for _ in range(20):
+        loss = (model(x) - y).square().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+def test_statistics_are_not_trained():
+    model = paddle.nn.BatchNorm2D(3)
+    assert len(build(TrainSection(), model)._parameter_list) == 2
