@@ -42,9 +42,7 @@ def test_test_line_golden(golden, case):
     """goldens/topdown/log_lines.json: the validation line."""
     row = golden("topdown/log_lines.json")["test"][case]
     fields = row["fields"]
-    assert (
-        report.test_line(meters(fields), step=fields["iter"], steps=fields["iters"]) == row["text"]
-    )
+    assert report.test_line(meters(fields), step=fields["iter"], steps=fields["iters"]) == row["text"]
 
 
 def test_table_golden(golden):

@@ -55,17 +55,25 @@ def _read_bytes(path: Path) -> bytes:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such picture")
         return path.read_bytes()
+    file, members = _open_archive(archive + ".zip", os.getpid())
     try:
-        return _open_archive(archive + ".zip", os.getpid()).read(member)
+        return file.read(members[member])
     except KeyError:
         raise FileNotFoundError(f"{path}: the archive has no such member") from None
 
 
 @lru_cache(maxsize=8)
-def _open_archive(path: str, process: int) -> zipfile.ZipFile:
-    """An archive kept open; one for each process, as forked ones would share its file position."""
+def _open_archive(path: str, process: int) -> tuple[zipfile.ZipFile, dict[str, str]]:
+    """An archive kept open, and its members; one for each process, as forked ones would share its file position."""
     del process
-    return zipfile.ZipFile(path)
+    file = zipfile.ZipFile(path)
+    return file, archive_members(file)
+
+
+def archive_members(file: zipfile.ZipFile) -> dict[str, str]:
+    """Names in an archive by the names without the folder that is called like the archive, as COCO's own have one."""
+    folder = f"{Path(str(file.filename)).stem}/"
+    return {name.removeprefix(folder): name for name in file.namelist()}
 
 
 def warp(picture: Picture, matrix: NDArray[np.float64], out_size: tuple[int, int]) -> Picture:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from paddlepose.core.image import archive_members
 from paddlepose.core.types import ImageRecord
 
 HELP = "data/README.md says where each data set comes from and where it goes"
@@ -53,7 +54,7 @@ def _names(place: str) -> frozenset[str]:
     try:
         if place.endswith(".zip@"):
             with zipfile.ZipFile(place[:-1]) as archive:
-                return frozenset(archive.namelist())
+                return frozenset(archive_members(archive))
         return frozenset(path.name for path in Path(place).iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return frozenset()

@@ -60,8 +60,8 @@ class _Module(nn.Layer):
         self.relu = nn.ReLU()
 
     def forward(self, x: list[Tensor]) -> list[Tensor]:
-        x = [branch(y) for branch, y in zip(self.branches, x, strict=True)]
-        return [self.relu(sum(layer(y) for layer, y in zip(layers, x, strict=True))) for layers in self.fuse_layers]
+        x = [branch(x[i]) for i, branch in enumerate(self.branches)]
+        return [self.relu(sum(layer(x[j]) for j, layer in enumerate(layers))) for layers in self.fuse_layers]
 
 
 class _Stage(nn.Sequential):
@@ -111,4 +111,4 @@ class HRNetBody(nn.Layer):
 
 def _branch(transition: nn.LayerList, x: list[Tensor]) -> list[Tensor]:
     """Each branch's input: from the branch of the same resolution, or for the new one from the lowest."""
-    return [layer(y) for layer, y in zip(transition, [*x, x[-1]][: len(transition)], strict=True)]
+    return [layer(x[min(i, len(x) - 1)]) for i, layer in enumerate(transition)]
