@@ -1,6 +1,6 @@
 """Data sets and a configuration small enough that a training of some epochs takes seconds.
 
-Pictures are noise of 96 x 96 pixels; each shows two people, whose labels are drawn by dice too.
+Pictures are noise of 96 x 96 pixels. Each shows two people, the last one perhaps one, with labels drawn by dice too.
 """
 
 import json
@@ -15,17 +15,16 @@ from paddlepose.datasets._skeleton import COCO
 from paddlepose.datasets.mpii import JOINTS
 
 SIDE = 96  # pixels
-PICTURES = 4
-PEOPLE = 2 * PICTURES
+PEOPLE = 8
 
 _MPII_NAMES = "rank rkne rhip lhip lkne lank pelv thor neck head rwri relb rsho lsho lelb lwri".split()
 
 
-def write_coco(root: Path, split: str = "tiny") -> Path:
+def write_coco(root: Path, people: int = PEOPLE) -> Path:
     """Folder of a set in COCO's format, with the detections of its people in `detections.json`."""
     rng = np.random.default_rng(0)
-    names = _write_pictures(root / "images", rng)
-    boxes = _boxes(rng)
+    names = _write_pictures(root / "images", rng, people)
+    boxes = _boxes(rng, people)
     annotations = [
         {"id": i + 1, "image_id": i // 2 + 1, "category_id": 1, "iscrowd": 0, "bbox": box, "area": 900.0}
         | {"keypoints": np.column_stack([_points(rng, box, 17), np.full(17, 2)]).ravel().tolist(), "num_keypoints": 17}
@@ -36,30 +35,30 @@ def write_coco(root: Path, split: str = "tiny") -> Path:
     categories = [{"id": 1, "name": "person", "keypoints": list(COCO.joints), "skeleton": limbs}]
     (root / "annotations").mkdir(parents=True, exist_ok=True)
     labels = {"images": images, "annotations": annotations, "categories": categories}
-    (root / "annotations" / f"person_keypoints_{split}.json").write_text(json.dumps(labels))
+    (root / "annotations" / "person_keypoints_tiny.json").write_text(json.dumps(labels))
     found = [{"image_id": i // 2 + 1, "category_id": 1, "bbox": box, "score": 0.9} for i, box in enumerate(boxes)]
     (root / "detections.json").write_text(json.dumps(found))
     return root
 
 
-def write_mpii(root: Path) -> Path:
+def write_mpii(root: Path, people: int = PEOPLE) -> Path:
     """Folder of a set in MPII's format: `train`, and `valid` with its ground truth."""
     rng = np.random.default_rng(0)
-    names = _write_pictures(root / "images", rng)
-    boxes = _boxes(rng)
-    people = [
+    names = _write_pictures(root / "images", rng, people)
+    boxes = _boxes(rng, people)
+    rows = [
         {"image": names[i // 2], "center": [box[0] + box[2] / 2, box[1] + box[3] / 2], "scale": box[3] / 200}
         | {"joints": _points(rng, box, len(JOINTS)).tolist(), "joints_vis": [1] * len(JOINTS)}
         for i, box in enumerate(boxes)
     ]
     (root / "annot").mkdir(parents=True, exist_ok=True)
     for split in ("train", "valid"):
-        (root / "annot" / f"{split}.json").write_text(json.dumps(people))
+        (root / "annot" / f"{split}.json").write_text(json.dumps(rows))
     heads = np.array([[[x, y], [x + w / 4, y + h / 4]] for x, y, w, h in boxes])
     truth = {
         "dataset_joints": np.array([_MPII_NAMES], object),
-        "jnt_missing": np.zeros((len(JOINTS), PEOPLE)),
-        "pos_gt_src": np.array([person["joints"] for person in people]).transpose(1, 2, 0),
+        "jnt_missing": np.zeros((len(JOINTS), people)),
+        "pos_gt_src": np.array([row["joints"] for row in rows]).transpose(1, 2, 0),
         "headboxes_src": heads.transpose(1, 2, 0),
     }
     scipy.io.savemat(root / "annot" / "gt_valid.mat", truth)
@@ -84,17 +83,17 @@ def write_config(path: Path, root: Path, **sections: dict) -> Path:
     return path
 
 
-def _write_pictures(folder: Path, rng: np.random.Generator) -> list[str]:
+def _write_pictures(folder: Path, rng: np.random.Generator, people: int) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
-    names = [f"{i:012d}.jpg" for i in range(1, PICTURES + 1)]
+    names = [f"{i:012d}.jpg" for i in range(1, (people + 1) // 2 + 1)]
     for name in names:
         cv2.imwrite(str(folder / name), rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8))
     return names
 
 
-def _boxes(rng: np.random.Generator) -> list[list[float]]:
+def _boxes(rng: np.random.Generator, people: int) -> list[list[float]]:
     """Box (x, y, width, height) of each person."""
-    corners, sizes = rng.integers(4, 30, (PEOPLE, 2)), rng.integers(40, 60, (PEOPLE, 2))
+    corners, sizes = rng.integers(4, 30, (people, 2)), rng.integers(40, 60, (people, 2))
     return np.hstack([corners, sizes]).astype(float).tolist()
 
 

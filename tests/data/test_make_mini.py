@@ -1,29 +1,25 @@
 """The drawn people carry exact labels, and the mini sets are reproducible, well-formed and never cost anyone's data."""
 
-import importlib.util
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
 import scipy.io
 
+# The folder is no package: its scripts find each other because a script's own folder is on the path.
+sys.path.append(str(Path(__file__).resolve().parents[2] / "data"))
+
+import make_mini
+from drawn_people import COCO, JOINTS, Figure, Shape, body_points, random_figure
+from drawn_scenes import Person, draw_scene, fill
+
 SIZE = (200, 160)
-
-
-def load_script() -> ModuleType:
-    """data/make_mini.py as a module: the folder is no package."""
-    path = Path(__file__).resolve().parents[2] / "data" / "make_mini.py"
-    spec = importlib.util.spec_from_file_location("make_mini", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-mini = load_script()
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -31,20 +27,20 @@ def generator(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def figure(position: tuple[float, float] = (100, 80), seed: int = 0, **changes: object) -> "mini.Figure":
+def figure(position: tuple[float, float] = (100, 80), seed: int = 0, **changes: object) -> Figure:
     """A figure 110 pixels tall that faces us unless `changes` say otherwise."""
-    figure = mini.random_figure(generator(seed), 110.0)
+    figure = random_figure(generator(seed), 110.0)
     return replace(figure, **{"position": np.array(position, float), "faces_us": True, **changes})
 
 
-def state_of(person: "mini.Person", name: str) -> int:
+def state_of(person: Person, name: str) -> int:
     """0 outside or not shown, 1 covered, 2 visible."""
-    return int(person.state[mini.JOINTS.index(name)])
+    return int(person.state[JOINTS.index(name)])
 
 
 def run(out: Path, *options: str, size: str = "96x80") -> int:
     """The command with small pictures."""
-    return mini.main([*options, "--out", str(out), "--size", size])
+    return make_mini.main([*options, "--out", str(out), "--size", size])
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -87,7 +83,7 @@ def test_more_pictures_keep_the_first(sets: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("faces_us", "sign"), [(True, 1), (False, -1)])
 def test_left_is_on_the_right_of_whoever_faces_us(faces_us: bool, sign: int) -> None:
     for seed in range(20):
-        points = mini.body_points(figure(seed=seed, faces_us=faces_us))
+        points = body_points(figure(seed=seed, faces_us=faces_us))
         for part in ("shoulder", "hip", "ear", "eye"):
             assert sign * (points[f"left_{part}"][0] - points[f"right_{part}"][0]) > 0
 
@@ -102,8 +98,8 @@ def test_mirrored_figure_is_the_mirrored_picture_with_sides_swapped() -> None:
         bones=original.bones[::-1],
         **signs,
     )
-    swapped = mini.body_points(mirrored)
-    for name, point in mini.body_points(original).items():
+    swapped = body_points(mirrored)
+    for name, point in body_points(original).items():
         side = {"left": "right", "right": "left"}.get(name.split("_")[0])
         twin = name if side is None else f"{side}_{name.split('_')[1]}"
         assert swapped[twin] == pytest.approx(point * (-1, 1), abs=1e-9)
@@ -111,7 +107,7 @@ def test_mirrored_figure_is_the_mirrored_picture_with_sides_swapped() -> None:
 
 def test_shapes_land_where_they_are_said_to_be() -> None:
     image = np.zeros((40, 50), np.uint8)
-    mini.fill(image, mini.Shape(np.array([[20.3, 15.8]]), np.array([6.0]), (0, 0, 0)).polygon(), 255)
+    fill(image, Shape(np.array([[20.3, 15.8]]), np.array([6.0]), (0, 0, 0)).polygon(), 255)
     rows, columns = np.nonzero(image)
     weights = image[rows, columns].astype(float)
     assert np.average(columns, weights=weights) == pytest.approx(20.3, abs=0.1)
@@ -120,18 +116,18 @@ def test_shapes_land_where_they_are_said_to_be() -> None:
 
 def test_joints_lie_on_the_drawn_body() -> None:
     drawn = figure(seed=1)
-    image, (person,) = mini.draw_scene(generator(), SIZE, [drawn])
+    image, (person,) = draw_scene(generator(), SIZE, [drawn])
     assert (person.state == 2).all()
-    for name, garment in (("left_wrist", "skin"), ("right_ankle", "shin"), ("left_eye", "eye")):
-        x, y = np.round(person.joints[mini.JOINTS.index(name)]).astype(int)
+    for name, garment in (("left_wrist", "band"), ("right_ankle", "shin"), ("left_eye", "eye")):
+        x, y = np.round(person.joints[JOINTS.index(name)]).astype(int)
         assert image[y, x] == pytest.approx(np.array(drawn.colours[garment]), abs=40), name
-    inner = [mini.JOINTS.index(name) for name in mini.COCO]
+    inner = [JOINTS.index(name) for name in COCO]
     columns, rows = np.round(person.joints[inner]).astype(int).T
     assert person.mask[rows, columns].all()
 
 
 def test_joints_outside_are_unlabelled() -> None:
-    _, (person,) = mini.draw_scene(generator(), SIZE, [figure((100, 130))])
+    _, (person,) = draw_scene(generator(), SIZE, [figure((100, 130))])
     inside = ((person.joints >= 0) & (person.joints <= np.array(SIZE) - 1)).all(axis=1)
     assert not inside.all()
     assert (person.state > 0).tolist() == inside.tolist()
@@ -139,14 +135,14 @@ def test_joints_outside_are_unlabelled() -> None:
 
 
 def test_face_is_not_labelled_from_behind() -> None:
-    _, (person,) = mini.draw_scene(generator(), SIZE, [figure(faces_us=False)])
+    _, (person,) = draw_scene(generator(), SIZE, [figure(faces_us=False)])
     assert [state_of(person, name) for name in ("nose", "left_eye", "right_eye", "left_ear")] == [0, 0, 0, 2]
 
 
 def test_covered_joints_by_object_and_by_person() -> None:
     behind, before = figure((100, 80)), figure((101, 80))
-    ball = mini.Shape(mini.body_points(before)["left_wrist"][None], np.array([4.0]), (0, 0, 0))
-    _, (hidden, visible) = mini.draw_scene(generator(), SIZE, [behind, before], [ball])
+    ball = Shape(body_points(before)["left_wrist"][None], np.array([4.0]), (0, 0, 0))
+    _, (hidden, visible) = draw_scene(generator(), SIZE, [behind, before], [ball])
     assert state_of(hidden, "pelvis") == 1
     assert state_of(visible, "pelvis") == 2
     assert state_of(visible, "left_wrist") == 1
@@ -154,8 +150,8 @@ def test_covered_joints_by_object_and_by_person() -> None:
 
 @pytest.mark.parametrize(("distance", "expected"), [(0, 1.0), (150, 0.0)])
 def test_crowd_index(distance: float, expected: float) -> None:
-    _, people = mini.draw_scene(generator(), (400, 160), [figure((100, 80)), figure((100 + distance, 80))])
-    assert mini.crowd_index(people) == expected
+    _, people = draw_scene(generator(), (400, 160), [figure((100, 80)), figure((100 + distance, 80))])
+    assert make_mini.crowd_index(people) == expected
 
 
 def test_mpii_frames_the_whole_person(sets: Path) -> None:
@@ -233,14 +229,29 @@ def test_interrupted_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
         (folder / "half").write_text("made")
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(mini.MAKERS, "mpii", interrupt)
+    monkeypatch.setitem(make_mini.MAKERS, "mpii", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, "mpii")
     assert list(tmp_path.iterdir()) == []
 
 
+def test_next_run_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    command = [sys.executable, make_mini.__file__, "mpii", "--out", "sets", "--train", "100000"]
+    out = tmp_path / "sets"
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not any(out.glob(".mpii_*/mpii/images/*")):
+            time.sleep(0.05)
+        process.kill()
+    others = {".mpii_mine", f".coco_{make_mini.MARKER}_half"}
+    for name in others:
+        (out / name).mkdir()
+    assert len(list(out.iterdir())) == 3
+    assert run(out, "mpii", "--train", "1", "--valid", "1") == 0
+    assert {path.name for path in out.iterdir()} == {"mpii", *others}
+
+
 @pytest.mark.parametrize("options", [["mpi"], ["--train", "0"], ["--size", "320"], ["--size", "8x8"], ["--seed", "-1"]])
 def test_impossible_wishes(tmp_path: Path, options: list[str]) -> None:
     with pytest.raises(SystemExit):
-        mini.main(["--out", str(tmp_path / "out"), *options])
+        make_mini.main(["--out", str(tmp_path / "out"), *options])
     assert not (tmp_path / "out").exists()

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import paddle
+from paddle.utils import unique_name
 from tqdm.contrib.logging import logging_redirect_tqdm
 from visualdl import LogWriter
 
@@ -41,7 +42,8 @@ def main(argv: Sequence[str]) -> int:
             raise FileNotFoundError(f"--resume_model {resume_from}: expected a folder that has {checkpoint.FILE}")
     cpu.keep_freed_memory()
     job.start("train")
-    with logging_redirect_tqdm():
+    # Names of the optimiser's state, by which a checkpoint finds it, start from zero whatever was trained before.
+    with logging_redirect_tqdm(), unique_name.guard():
         train(job, resume_from)
     return 0
 
@@ -80,6 +82,7 @@ def train(job: Job, resume_from: Path | None) -> None:
         if result and writer:
             _write_scalars(writer, result, epoch)
             checkpoints.save(epoch + 1, result.headline)
+        distributed.wait_for_first(f"end of epoch {epoch}")
 
     epochs = range(first, options.end_epoch)
     fit(step, train_loader, lambda n: watch.rate(rate(n)), epochs=epochs, watch=watch, after_epoch=after_epoch)

@@ -6,6 +6,7 @@ from typing import Any
 
 import paddle
 from paddle import distributed, nn
+from paddle.base import core
 
 
 def start() -> None:
@@ -41,6 +42,20 @@ def average_statistics(model: nn.Layer) -> None:
         if name.endswith(("._mean", "._variance")):
             distributed.all_reduce(value)
             value.scale_(1 / world())
+
+
+def wait_for_first(place: str) -> None:
+    """Let no process go on before the first one gets to a place, which has its own name each time.
+
+    What the first does alone may take minutes; a collective call after it would fail, as gloo waits for 30 seconds.
+    """
+    if world() == 1:
+        return
+    store = core.create_or_get_global_tcp_store()
+    if rank() == 0:
+        store.set(place, "reached")
+    else:
+        store.wait(place)
 
 
 def gather(item: Any) -> list[Any]:

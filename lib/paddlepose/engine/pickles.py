@@ -7,20 +7,32 @@ from typing import Any
 
 import numpy as np
 
+
+class _RefusedError(Exception):
+    pass
+
+
+def _latin1(text: str, encoding: str) -> bytes:
+    """The bytes that pickles before protocol 3 wrote as text."""
+    if encoding != "latin1":
+        raise _RefusedError(f"it asks to encode text as {encoding}, which no file of weights needs")
+    return text.encode(encoding)
+
+
 # All that a file of arrays needs. A pickle is a program that calls what it names; these calls make values only.
 _ALLOWED = {
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("builtins", "tuple"): tuple,
+    ("_codecs", "encode"): _latin1,
+    ("__builtin__", "bytes"): bytes,  # what pickles before protocol 3 call `builtins`
+    ("__builtin__", "tuple"): tuple,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
     ("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar,
+    ("numpy._core.numeric", "_frombuffer"): np._core.numeric._frombuffer,
 }
 _ALLOWED |= {(module.replace("_core", "core"), name): call for (module, name), call in _ALLOWED.items()}
-
-
-class _RefusedError(Exception):
-    pass
 
 
 class _Unpickler(pickle.Unpickler):

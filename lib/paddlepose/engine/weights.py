@@ -61,7 +61,9 @@ def load(model: nn.Layer, path: Path, *, strict: bool = True) -> Report:
     state, report = _compare(model, read_state(path))
     if not report.loaded or (strict and not report.complete):
         raise ValueError(f"{path}: these are not the weights of this network: {report}")
-    model.set_state_dict({key: state[key] for key in report.loaded})
+    own = model.state_dict()
+    for key in report.loaded:
+        own[key].set_value(paddle.to_tensor(state[key]).astype(own[key].dtype))
     return report
 
 

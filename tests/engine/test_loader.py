@@ -1,0 +1,88 @@
+"""Batches: which samples are in them, in which order, and what becomes of a sample that cannot be made."""
+
+import itertools
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from paddlepose.engine.loader import Loader
+
+
+class Numbers:
+    """Samples that are their own numbers; some are mistakes."""
+
+    epoch = 0
+
+    def __init__(self, count=10, mistakes=()):
+        self.count, self.mistakes = count, mistakes
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        if index in self.mistakes:
+            raise ValueError(f"sample {index} is broken")
+        return {"index": index, "epoch": np.float32(self.epoch), "image": np.full((3, 2, 2), index, np.float32)}
+
+
+def order(epoch=0, count=10, size=4, **options):
+    """The numbers of the samples in each batch."""
+    loader = Loader(Numbers(count), size, **{"workers": 0, **options})
+    batches = [batch["index"].numpy().tolist() for batch in loader.epoch(epoch)]
+    assert len(batches) == len(loader)
+    return batches
+
+
+def test_without_a_seed_samples_keep_their_order():
+    assert order() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_arrays_are_stacked_and_know_the_epoch(workers):
+    (batch,) = Loader(Numbers(3), 4, workers=workers).epoch(5)
+    assert batch["image"].shape == [3, 3, 2, 2]
+    assert batch["epoch"].numpy().tolist() == [5, 5, 5]
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    first = order(epoch=3, seed=1)
+    np.random.default_rng().random()
+    assert order(epoch=3, seed=1) == order(epoch=3, seed=1, workers=2) == first
+    assert order(epoch=4, seed=1) != first != order(epoch=3, seed=2)
+    assert sorted(itertools.chain(*first)) == list(range(10))
+
+
+@pytest.mark.parametrize("world", [2, 4])
+@pytest.mark.parametrize("seed", [None, 1])
+def test_processes_share_the_batches_of_one(world, seed):
+    shares = [order(epoch=2, count=12, seed=seed, rank=rank, world=world) for rank in range(world)]
+    assert [[*itertools.chain(*parts)] for parts in zip(*shares, strict=True)] == order(epoch=2, count=12, seed=seed)
+
+
+@pytest.mark.parametrize(("count", "world", "shares"), [(7, 2, [[4, 5], [6, 0]]), (5, 4, [[4], [0], [1], [2]])])
+def test_the_last_batch_is_filled_up_so_that_all_processes_have_the_same(count, world, shares):
+    assert [order(count=count, rank=rank, world=world)[-1] for rank in range(world)] == shares
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_mistake_is_an_error_with_its_own_message(workers):
+    batches = Loader(Numbers(10, mistakes=(5, 8)), 4, workers=workers).epoch(0)
+    assert next(batches)["index"].numpy().tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match=r"^sample 5 is broken$"):
+        next(batches)
+
+
+class Deadly(Numbers):
+    """Samples of which one kills the process that makes it, as the system does where memory is short."""
+
+    def __getitem__(self, index):
+        if index == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(index)
+
+
+def test_a_dead_worker_is_an_error():
+    with pytest.raises(OSError, match="WORKERS: a process that makes samples died; if memory is short, set fewer"):
+        list(Loader(Deadly(), 4, workers=2).epoch(0))
