@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from subject import card, experiment, picture
-from timing import medians, table
+from timing import medians, table, warn_of_load
 
 from paddlepose.core.geometry import Region, crop_matrix
 from paddlepose.core.image import Picture, to_input, warp
@@ -25,6 +25,7 @@ PEOPLE = 8
 def main() -> None:
     """Print the medians and ratios of onnxruntime and of Paddle as a Markdown table."""
     arguments = _parser().parse_args()
+    warn_of_load()
     model = build_network(experiment(), 17)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "posenet.onnx")
@@ -77,7 +78,7 @@ def _boxes(width: int, height: int) -> NDArray[np.float64]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=80)
-    parser.add_argument("--threads", type=int, help="of onnxruntime; it decides where none is given")
+    parser.add_argument("--threads", type=int, help="of onnxruntime, which else takes all cores")
     return parser
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from subject import card, experiment, picture
-from timing import medians, table
+from timing import medians, table, warn_of_load
 
 from paddlepose.core.geometry import Region
 from paddlepose.core.types import IMAGENET_MEAN, IMAGENET_STD, ImageRecord, Person
@@ -26,6 +26,7 @@ MEAN, STD = np.float32(IMAGENET_MEAN), np.float32(IMAGENET_STD)
 def main() -> None:
     """Print both medians and their ratio as a Markdown table."""
     arguments = _parser().parse_args()
+    warn_of_load()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.picture or _drawn(Path(folder, "picture.jpg"))

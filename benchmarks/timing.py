@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 Calls = Mapping[str, Callable[[int], object]]  # by name; each is given the number of the turn
+
+
+def warn_of_load() -> None:
+    """Say so on the error stream where the machine is busy with something else.
+
+    Threads that wait for each other suffer from it many times more than others do, so that ratios are wrong as well.
+    """
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    if load > 0.25 * cores:
+        print(f"warning: load {load:.1f} on {cores} cores: these figures are good for nothing", file=sys.stderr)
 
 
 def medians(calls: Calls, repeats: int) -> dict[str, float]:

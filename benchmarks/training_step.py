@@ -7,13 +7,14 @@ without the settings of `paddlepose/cpu.py`.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from statistics import median
 
-from timing import in_turn, table
+from timing import in_turn, table, warn_of_load
 
 PADDLE, TORCH, DEFAULTS = "paddlepose", "PyTorch", "Paddle, default settings"
 MEASURES = ("train step", "forward")
@@ -22,11 +23,12 @@ MEASURES = ("train step", "forward")
 def main() -> None:
     """Print the medians over the rounds and their ratios to PyTorch's as a Markdown table."""
     arguments = _parser().parse_args()
+    warn_of_load()
     commands = _commands(arguments)
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     for i in range(arguments.rounds):
         for name in in_turn(list(commands), i):
-            rounds[name].append(measure(commands[name]))
+            rounds[name].append(measure(commands[name], arguments.threads))
             print(f"round {i + 1}, {name}: {rounds[name][-1]}", file=sys.stderr)
     titles = [title for measure in MEASURES for title in (f"{measure}, ms", "ratio")]
     print(table(["", *titles], rows(rounds)))
@@ -45,9 +47,10 @@ def rows(rounds: dict[str, list[dict[str, float]]]) -> list[list[str]]:
     return result
 
 
-def measure(command: list[str]) -> dict[str, float]:
+def measure(command: list[str], threads: int | None) -> dict[str, float]:
     """Seconds by measure, from what a script prints."""
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    limits = {} if threads is None else dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **limits}).stdout
     found = dict(re.findall(r"^([a-z ]+): +([\d.]+) s$", output, re.MULTILINE))
     return {title: float(found[title]) for title in MEASURES}
 
@@ -71,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=5, help="calls in a round, of which the median counts")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="of each; all cores where none is given")
     parser.add_argument("--default-settings", action="store_true", help="measure Paddle as it comes, too")
     return parser
 

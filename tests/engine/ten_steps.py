@@ -22,7 +22,7 @@ from paddlepose.engine.train import Step, fit
 
 
 def train(cfg: Path, dying_rank: int | None = None) -> nn.Layer:
-    """The network after ten steps, in the fifth of which one of the processes may die."""
+    """The network after ten steps, in the first of which one of the processes may die."""
     job = Job(load_config(cfg), "ten_steps")
     model = job.network()
     for layer in model.sublayers():
@@ -31,7 +31,7 @@ def train(cfg: Path, dying_rank: int | None = None) -> nn.Layer:
     step = Step(distributed.share(model), job.criterion, optim.build(job.config.train, model))
 
     def after_epoch(epoch: int) -> None:
-        if epoch == 4 and distributed.rank() == dying_rank:
+        if epoch == 0 and distributed.rank() == dying_rank:
             os.kill(os.getpid(), signal.SIGKILL)
 
     rate, watch = job.config.train.lr, tiny_training.Watch()
