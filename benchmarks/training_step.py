@@ -18,6 +18,7 @@ from timing import in_turn, table, warn_of_load
 
 PADDLE, TORCH, DEFAULTS = "paddlepose", "PyTorch", "Paddle, default settings"
 MEASURES = ("train step", "forward")
+THREADS = {PADDLE: "MKL_NUM_THREADS", TORCH: "OMP_NUM_THREADS"}  # what sets them; Paddle's default is one
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     for i in range(arguments.rounds):
         for name in in_turn(list(commands), i):
-            rounds[name].append(measure(commands[name], arguments.threads))
+            rounds[name].append(measure(commands[name], _environment(name, arguments.threads)))
             print(f"round {i + 1}, {name}: {rounds[name][-1]}", file=sys.stderr)
     titles = [title for measure in MEASURES for title in (f"{measure}, ms", "ratio")]
     print(table(["", *titles], rows(rounds)))
@@ -47,12 +48,17 @@ def rows(rounds: dict[str, list[dict[str, float]]]) -> list[list[str]]:
     return result
 
 
-def measure(command: list[str], threads: int | None) -> dict[str, float]:
+def measure(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     """Seconds by measure, from what a script prints."""
-    limits = {} if threads is None else dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **limits}).stdout
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
     found = dict(re.findall(r"^([a-z ]+): +([\d.]+) s$", output, re.MULTILINE))
     return {title: float(found[title]) for title in MEASURES}
+
+
+def _environment(name: str, threads: int | None) -> dict[str, str]:
+    """The environment of a contender that may use so many threads, all cores by None."""
+    limit = {THREADS[name]: str(threads)} if threads and name in THREADS else {}
+    return {**os.environ, **limit}
 
 
 def _commands(arguments: argparse.Namespace) -> dict[str, list[str]]:

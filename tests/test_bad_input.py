@@ -119,6 +119,10 @@ def test_a_wrong_configuration(refused, project, text, patterns):
         (["MODEL.DEPTH.X", "3"], "DEPTH: expected keys and values.*not 18"),
         (["MODEL.NUM_JOINTS", "16"], "MODEL.NUM_JOINTS is 16, but coco has 17 joints: leave it out"),
         (["MODEL.HEATMAP_SIZE", "[32, 32]"], r"HEATMAP_SIZE \(32, 32\): pose_resnet_18 makes heatmaps of \(16, 16\)"),
+        (
+            ["MODEL", "{NAME: pose_hrnet, IMAGE_SIZE: [72, 72], HEATMAP_SIZE: [18, 18]}"],
+            r"IMAGE_SIZE \(72, 72\): pose_hrnet cannot take it; sides that 64 divides fit",
+        ),
         (["MODEL.NUM_DECONV_LAYERS", "2"], r"NUM_DECONV_FILTERS \[8, 8, 8\]: expected NUM_DECONV_LAYERS = 2"),
         (["MODEL.PRETRAINED", "none.pdparams"], "none.pdparams: no such file of weights"),
         (["DEVICE", "gpu"], "DEVICE gpu: this PaddlePaddle finds no GPU; install paddlepaddle-gpu"),
@@ -141,6 +145,12 @@ def test_a_missing_configuration(refused):
 
 def test_an_unknown_command(refused):
     match(refused("trian"), "no commands named 'trian', did you mean 'train'")
+
+
+def test_a_package_that_is_not_installed(refused, monkeypatch):
+    monkeypatch.setitem(sys.modules, "paddle", None)
+    monkeypatch.delitem(sys.modules, "paddlepose.commands.train", raising=False)
+    match(refused("train"), r"this command needs the package paddle: install paddlepose with .* paddlepose\[train\]")
 
 
 def test_no_command_is_a_question(capsys, monkeypatch):

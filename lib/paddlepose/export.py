@@ -34,6 +34,7 @@ class _Answer(nn.Layer):
         self.network = network
 
     def forward(self, image: paddle.Tensor) -> paddle.Tensor:
+        """Images (B, 3, H, W) to (B, K, h, w)."""
         return self.network(image)[-1]
 
 

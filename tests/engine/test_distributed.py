@@ -120,5 +120,7 @@ def test_threads_are_shared_by_the_processes_of_a_machine():
     cores = len(os.sched_getaffinity(0))
     for processes in (1, 2, 1000):
         environment["PADDLE_LOCAL_SIZE"] = str(processes)
-        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
         assert int(done.stdout) == max(1, cores // processes)

@@ -28,14 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return _STOPPED
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ModuleNotFoundError) as error:
         for line in _explain(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         return 1
 
 
 def _explain(error: Exception) -> str:
-    """The message; for a file that the system refuses, its name and the reason."""
+    """The message; for a file that the system refuses its name and the reason, for a package how to get it."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"this command needs the package {error.name}: install paddlepose with its extra, paddlepose[train]"
     return str(error)

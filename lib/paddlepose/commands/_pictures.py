@@ -21,7 +21,7 @@ from paddlepose.core.results import People, result_stems, video_results, write_p
 
 PROGRESS_SECONDS = 5.0  # between two lines about a video
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def run(predictor: TopDown, arguments: argparse.Namespace) -> int:
     paths = sources(arguments.img)
     stems = result_stems(paths, arguments.out)
     is_done = [worker.try_source(path, stem) for path, stem in zip(paths, stems, strict=True)]
-    _log.info("=> %d of %d sources done, results in %s", sum(is_done), len(is_done), arguments.out)
+    _LOG.info("=> %d of %d sources done, results in %s", sum(is_done), len(is_done), arguments.out)
     return 0 if all(is_done) else 1
 
 
@@ -86,7 +86,7 @@ class _Worker:
         boxes = self.boxes(path, picture.shape[1::-1])
         start = time.perf_counter()
         drawn, people = self._find(picture, boxes)
-        _log.info("=> %s: %d people, %.0f ms", path, len(people), (time.perf_counter() - start) * 1000)
+        _LOG.info("=> %s: %d people, %.0f ms", path, len(people), (time.perf_counter() - start) * 1000)
         write_picture_results(stem, drawn, people)
 
     def _video(self, path: Path, stem: Path) -> None:
@@ -117,4 +117,4 @@ def _with_progress(video: Video) -> Iterator[Picture]:
 
 def _log_progress(video: Video, done: int, seconds: float) -> None:
     total = video.frame_count or "?"
-    _log.info("=> %s: %d/%s frames, %.1f frames/s", video.path, done, total, done / seconds)
+    _LOG.info("=> %s: %d/%s frames, %.1f frames/s", video.path, done, total, done / seconds)

@@ -9,7 +9,7 @@ from pathlib import Path
 from paddlepose import runtime
 from paddlepose.commands import _pictures
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def _check_size(width: int | None, height: int | None, input_size: tuple[int, in
     """Warn of a size that is not the network's (width, height)."""
     asked = width or input_size[0], height or input_size[1]
     if asked != input_size:
-        _log.warning(
+        _LOG.warning(
             "--width %d --height %d are not used: people are cropped to %d x %d pixels, as the network was trained",
             *asked,
             *input_size,

@@ -23,7 +23,7 @@ Rows = NDArray[np.float64]
 
 _PERSON = 1  # COCO's category
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def parse_box(text: str) -> Row:
@@ -98,7 +98,7 @@ class BoxSource:
         boxes = np.array(self._rows(path, picture_size), np.float64).reshape(-1, 5)
         usable = _is_usable(boxes, picture_size)
         for box in boxes[~usable, :4].tolist():
-            _log.warning("%s: box %s left out: it shows nothing of the %dx%d pixels", path, box, *picture_size)
+            _LOG.warning("%s: box %s left out: it shows nothing of the %dx%d pixels", path, box, *picture_size)
         return boxes[usable]
 
     def _rows(self, path: Path, picture_size: tuple[int, int]) -> Sequence[Row]:
@@ -107,7 +107,7 @@ class BoxSource:
         for name in _names(path):
             if name in self.by_picture:
                 return self.by_picture[name]
-        _log.warning("%s: the file of boxes has none for it with a sufficient score", path)
+        _LOG.warning("%s: the file of boxes has none for it with a sufficient score", path)
         return ()
 
 

@@ -15,7 +15,7 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".m
 _USUAL_FRAME_RATE = 25.0  # for a video that does not state its own
 _WHOLE = 0.99  # a header's frame count may be an estimate; fewer frames than this share of it mean a broken file
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def sources(pattern: str) -> list[Path]:
@@ -90,4 +90,4 @@ class Video:
         if not read:
             raise ValueError(f"{self.path}: no frame of this video can be read")
         if read < _WHOLE * self.frame_count:
-            _log.warning("%s: broken: only %d of %d frames can be read", self.path, read, self.frame_count)
+            _LOG.warning("%s: broken: only %d of %d frames can be read", self.path, read, self.frame_count)

@@ -35,6 +35,7 @@ def as_network(model: nn.Layer) -> Network:
 
     @paddle.no_grad()
     def network(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Outputs for images (B, 3, H, W)."""
         return [output.numpy() for output in model(paddle.to_tensor(images))]
 
     return network

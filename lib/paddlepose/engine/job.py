@@ -138,15 +138,18 @@ class Job:
     def _built_network(self) -> nn.Layer:
         """The network as it is built, in evaluation mode, after a look at the size of its heatmaps."""
         model = build_network(self.config, len(self.card.skeleton.joints))
-        settings = self.config.model
-        width, height = settings.image_size
-        with paddle.no_grad():
-            model.eval()
-            found = tuple(model(paddle.zeros([1, 3, height, width]))[-1].shape[:1:-1])
-        if found != settings.heatmap_size:
-            size = f"MODEL.HEATMAP_SIZE {settings.heatmap_size}"
-            made = f"{self.model_name} makes heatmaps of {found} from MODEL.IMAGE_SIZE {settings.image_size}"
-            raise ValueError(f"{size}: {made}")
+        model.eval()
+        image_size, heatmap_size = self.config.model.image_size, self.config.model.heatmap_size
+        try:
+            with paddle.no_grad():
+                found = tuple(model(paddle.zeros([1, 3, *image_size[::-1]]))[-1].shape[:1:-1])
+        except ValueError as error:  # of Paddle, about the shapes in some layer
+            raise ValueError(
+                f"MODEL.IMAGE_SIZE {image_size}: {self.model_name} cannot take it; sides that 64 divides fit"
+            ) from error
+        if found != heatmap_size:
+            made = f"{self.model_name} makes heatmaps of {found} from MODEL.IMAGE_SIZE {image_size}"
+            raise ValueError(f"MODEL.HEATMAP_SIZE {heatmap_size}: {made}")
         return model
 
     def metric(self) -> Metric:
@@ -202,6 +205,7 @@ class _LogFile(logging.FileHandler):
     """A file that a full disk ends, with one line on the screen instead of a traceback for each line of the log."""
 
     def handleError(self, record: logging.LogRecord) -> None:
+        """Say it once, and take no more lines."""
         del record
         self.setLevel(logging.CRITICAL + 1)
         _LOG.warning("%s ends here (%s); the log goes on on the screen", self.baseFilename, sys.exc_info()[1])

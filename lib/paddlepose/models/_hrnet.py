@@ -28,6 +28,7 @@ class _Up(nn.Layer):
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, channels_out, scale H, scale W)."""
         for layer in self.children():
             x = layer(x)
         return F.interpolate(x, scale_factor=self.scale, mode="nearest")
@@ -60,6 +61,7 @@ class _Module(nn.Layer):
         self.relu = nn.ReLU()
 
     def forward(self, x: list[Tensor]) -> list[Tensor]:
+        """Features of all branches to those of the outputs."""
         x = [branch(x[i]) for i, branch in enumerate(self.branches)]
         return [self.relu(sum(layer(x[j]) for j, layer in enumerate(layers))) for layers in self.fuse_layers]
 
