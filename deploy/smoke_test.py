@@ -42,7 +42,8 @@ def main() -> int:
     """Exit status: 0 if all poses are equal."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        job = ("--cfg", CONFIG, "DATASET.ROOT", folder / "mpii", "OUTPUT_DIR", folder / "out", "LOG_DIR", folder / "log")
+        settings = {"DATASET.ROOT": folder / "mpii", "OUTPUT_DIR": folder / "out", "LOG_DIR": folder / "log"}
+        job = ("--cfg", CONFIG, *(word for pair in settings.items() for word in pair))
         scripts, pictures = ROOT / "pose_estimation", folder / "mpii" / "images"
         run(ROOT / "data" / "make_mini.py", "mpii", "--out", folder, "--size", "160x160")
         run(scripts / "train.py", *job, "TRAIN.END_EPOCH", "2")

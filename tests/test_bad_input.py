@@ -188,6 +188,8 @@ def person(**fields):
     [
         (lambda labels: labels.update(annotations=[]), "tiny.json: has nobody with a box"),
         (lambda labels: labels.update(images=[]), "tiny.json: has no 'images'"),
+        (lambda labels: labels.update(annotations=3), "tiny.json: 'annotations': expected a list of objects"),
+        (lambda labels: labels.update(categories=[3]), "tiny.json: 'categories': expected a list of objects"),
         (lambda labels: labels["images"][0].update(file_name="no.jpg"), "no.jpg: no such picture; 1 of 4 .*tiny.json"),
         (person(bbox=None), "tiny.json: annotation 1 has no 'bbox'"),
         (person(keypoints=[1, 2, 3]), "tiny.json: annotation 1: "),

@@ -38,10 +38,10 @@ def test_names():
         (
             "models",
             "pose_resnt",
-            r"no models named 'pose_resnt', did you mean 'pose_resnet'\?; there are: .*hrnet",
+            r"no models named 'pose_resnt', did you mean 'pose_resnet'\? There are: .*hrnet",
         ),
         ("datasets", "_disk", "no datasets named '_disk'"),
-        ("codecs", "x", "there are: heatmap"),
+        ("codecs", "x", "There are: heatmap"),
     ],
 )
 def test_an_unknown_name(package, name, message):

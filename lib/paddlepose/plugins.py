@@ -21,10 +21,10 @@ def find(package: str, name: str) -> ModuleType:
     known = names(package)
     if name in known:
         return importlib.import_module(f"paddlepose.{package}.{name}")
-    raise ValueError(f"no {package} named '{name}'{nearest(name, known)}; there are: {', '.join(known)}")
+    raise ValueError(f"no {package} named '{name}'{nearest(name, known)} There are: {', '.join(known)}")
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """`, did you mean 'x'?` for the known word most like `word`, or nothing where none is like it."""
+    """The end of a sentence: `, did you mean 'x'?` for the known word most like `word`, `.` where none is like it."""
     matches = difflib.get_close_matches(word, known, 1)
-    return f", did you mean '{matches[0]}'?" if matches else ""
+    return f", did you mean '{matches[0]}'?" if matches else "."

@@ -70,3 +70,9 @@ def test_json_that_is_none(tmp_path, content, message):
 def test_a_malformed_entry_says_where_it_is(expression, message):
     with pytest.raises(ValueError, match=message), entry("a.json: box 3"):
         expression({"x": "one"})
+
+
+def test_a_number_that_json_has_not(tmp_path):
+    (tmp_path / "a.json").write_text('[{"bbox": [NaN, 1, 2, 3]}]')
+    with pytest.raises(ValueError, match="NaN is no number of JSON's"):
+        read_json(tmp_path / "a.json")

@@ -76,6 +76,7 @@ def train(job: Job, resume_from: Path | None) -> None:
     rate = optim.learning_rate(options, len(train_loader))
 
     def after_epoch(epoch: int) -> None:
+        """Measure, and keep the state; the first process does what is alone its own."""
         distributed.average_statistics(model)
         with step.ema.applied() if step.ema else nullcontext():
             result = job.measure(as_network(model), test_loader, test_watch)

@@ -40,11 +40,22 @@ def read_json(path: Path) -> Any:
         ValueError: it is not JSON; the message has the position.
     """
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes(), parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not JSON: no text at byte {error.start}") from error
+    except _ConstantError as error:
+        raise ValueError(f"{path}: {error} is no number of JSON's") from error
+
+
+class _ConstantError(Exception):
+    pass
+
+
+def _refuse_constant(name: str) -> None:
+    """Python's reader takes NaN and Infinity, which JSON has not and no box or joint can be."""
+    raise _ConstantError(name)
 
 
 @contextmanager

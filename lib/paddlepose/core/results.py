@@ -73,6 +73,7 @@ def video_results(stem: Path, frame_size: tuple[int, int], frame_rate: float) ->
         numbers = count()
 
         def add(drawn: Picture, people: People) -> None:
+            """Write the next frame and its people."""
             number = next(numbers)
             writer.write(drawn)
             lines.write(json.dumps({"frame": number, "time": round(number / frame_rate, 4), "people": people}) + "\n")

@@ -54,6 +54,8 @@ def read(source: Source) -> CocoFile:
     for key in ("images", "categories"):
         if not isinstance(content, dict) or not content.get(key):
             raise ValueError(f"{path}: has no '{key}'; COCO's format is an object of images, annotations, categories")
+    for key in ("images", "categories", "annotations"):
+        objects(path, content.get(key, []), f"'{key}'")
     categories = content["categories"]
     category = next((category for category in categories if category.get("name") == "person"), categories[0])
     with entry(f"{path}: an image"):
@@ -61,6 +63,17 @@ def read(source: Source) -> CocoFile:
     with entry(f"{path}: category {category}"):
         number = category["id"]
     return CocoFile(path, number, _described(path, category, source), images, content.get("annotations", ()))
+
+
+def objects(path: Path, rows: Any, title: str) -> Sequence[Row]:
+    """`rows`, if they are a list of objects.
+
+    Raises:
+        ValueError: they are not; the message has the file and their title.
+    """
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{path}: {title}: expected a list of objects")
+    return rows
 
 
 def _names(split: str) -> list[str]:

@@ -143,7 +143,7 @@ def _person(row: Row, image_size: tuple[int, int], *, joints: int, aspect: float
 
 def _detected(labels: CocoFile, source: Source, path: Path) -> People:
     """The detected people of each image, in the order of the file at `path`."""
-    boxes = read_json(path)
+    boxes = _coco_file.objects(path, read_json(path), "boxes")
     logger.info("=> Total boxes: %d", len(boxes))
     unseen = np.tile([0.0, 0.0, 1.0], (len(labels.skeleton.joints), 1))
     people: People = defaultdict(list)

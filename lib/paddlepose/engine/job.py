@@ -205,6 +205,7 @@ class _LogFile(logging.FileHandler):
     """A file that a full disk ends, with one line on the screen instead of a traceback for each line of the log."""
 
     def handleError(self, record: logging.LogRecord) -> None:
+        """Close the file to all later records, and say so."""
         """Say it once, and take no more lines."""
         del record
         self.setLevel(logging.CRITICAL + 1)

@@ -37,6 +37,7 @@ _ALLOWED |= {(module.replace("_core", "core"), name): call for (module, name), c
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
+        """The allowed call of that name."""
         try:
             return _ALLOWED[module, name]
         except KeyError:

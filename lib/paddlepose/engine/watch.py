@@ -9,6 +9,7 @@ from typing import Any
 from paddle import Tensor
 from visualdl import LogWriter
 
+from paddlepose.engine import distributed
 from paddlepose.engine.debug import DebugPictures
 from paddlepose.engine.report import Meters, test_line, train_line
 from paddlepose.metrics.accuracy import accuracy
@@ -73,7 +74,7 @@ class TrainWatch(_Watch):
             step=number,
             steps=self.steps,
             end_epoch=self.config.train.end_epoch,
-            batch=count,
+            batch=count * distributed.world(),
         )
         _LOG.info("%s", line)
         if self.writer:
