@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import median
 
 Calls = Mapping[str, Callable[[int], object]]  # by name; each is given the number of the turn
 
 
 def warn_of_load() -> None:
-    """Say so on the error stream where the machine is busy with something else.
+    """Say so on the error stream where the machine is busy with something else; takes a second to find out.
 
     Threads that wait for each other suffer from it many times more than others do, so that ratios are wrong as well.
     """
-    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
-    if load > 0.25 * cores:
-        print(f"warning: load {load:.1f} on {cores} cores: these figures are good for nothing", file=sys.stderr)
+    before = _processor_ticks()
+    time.sleep(1)
+    idle, total = (after - first for after, first in zip(_processor_ticks(), before, strict=True))
+    if idle < 0.9 * total:
+        print(f"warning: the processor is {1 - idle / total:.0%} busy: the figures are worth nothing", file=sys.stderr)
+
+
+def _processor_ticks() -> tuple[int, int]:
+    """Time that the processor was idle, and all time, since it was started."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    return ticks[3], sum(ticks)
 
 
 def medians(calls: Calls, repeats: int) -> dict[str, float]:
