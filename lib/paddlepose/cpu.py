@@ -26,7 +26,7 @@ def describe() -> str:
 
 
 def keep_freed_memory() -> None:
-    """Let a training process keep what it frees instead of returning it to the system at each step (glibc only)."""
+    """Let a process keep what it frees, not return it to the system at each step of a network (glibc only)."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):

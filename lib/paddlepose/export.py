@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +14,7 @@ from paddle import nn
 from paddle.static import InputSpec
 
 from paddlepose.core.files import written_beside
+from paddlepose.core.streams import silence
 from paddlepose.core.types import Card
 from paddlepose.engine.evaluate import as_network
 from paddlepose.runtime import CARD_KEY, OrtNetwork
@@ -103,7 +100,7 @@ def _convert(layer: nn.Layer, input_size: tuple[int, int]) -> bytes:
     width, height = input_size
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder, "network.json")
-        with _silence():
+        with silence():
             paddle.jit.save(layer, str(program.with_suffix("")), [InputSpec([None, 3, height, width], name=INPUT)])
             program.write_text(program.read_text().replace('"0.a_f64"', '"0.a_f32"'))
             try:
@@ -144,22 +141,3 @@ def _rename(model: onnx.ModelProto) -> None:
     for value in (*graph.input, output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     del graph.value_info[:]
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Inside, nothing reaches the screen: the converter is C++ and writes to the process's own streams."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
-    with Path(os.devnull).open("w") as nothing:
-        os.dup2(nothing.fileno(), 1)
-        os.dup2(nothing.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for stream, copy in enumerate(kept, 1):
-                os.dup2(copy, stream)
-                os.close(copy)

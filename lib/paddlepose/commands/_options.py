@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from paddlepose import cpu
 from paddlepose.config import load_config
 from paddlepose.engine.job import Job
 
@@ -48,6 +49,7 @@ def job(arguments: argparse.Namespace) -> Job:
     Raises:
         ValueError: the configuration is wrong; one line a mistake.
     """
+    cpu.keep_freed_memory()
     settings = list(arguments.settings)
     for name, value in vars(arguments).items():
         if name in _SWITCHES and value:

@@ -12,7 +12,6 @@ from paddle.utils import unique_name
 from tqdm.contrib.logging import logging_redirect_tqdm
 from visualdl import LogWriter
 
-from paddlepose import cpu
 from paddlepose.commands import _options
 from paddlepose.engine import checkpoint, distributed, optim
 from paddlepose.engine.debug import DebugPictures
@@ -40,7 +39,6 @@ def main(argv: Sequence[str]) -> int:
         resume_from = arguments.resume_model
         if not (resume_from / checkpoint.FILE).is_file():
             raise FileNotFoundError(f"--resume_model {resume_from}: expected a folder that has {checkpoint.FILE}")
-    cpu.keep_freed_memory()
     job.start("train")
     # Names of the optimiser's state, by which a checkpoint finds it, start from zero whatever was trained before.
     with logging_redirect_tqdm(), unique_name.guard():

@@ -15,6 +15,7 @@ import cv2
 
 from paddlepose.core.files import written_beside
 from paddlepose.core.image import Picture
+from paddlepose.core.streams import silence
 
 People = list[dict[str, Any]]  # what Poses.to_json gives: one object a person
 
@@ -83,7 +84,8 @@ def video_results(stem: Path, frame_size: tuple[int, int], frame_rate: float) ->
 
 @contextmanager
 def _opened_writer(path: Path, frame_size: tuple[int, int], frame_rate: float) -> Iterator[cv2.VideoWriter]:
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), frame_rate, frame_size)
+    with silence():  # OpenCV complains of the very tag that makes it write VP8
+        writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), frame_rate, frame_size)
     if not writer.isOpened():
         raise OSError(f"OpenCV cannot write a VP8 video of {frame_size[0]}x{frame_size[1]} pixels")
     try:
