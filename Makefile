@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 
 quickstart: $(VENV)/train
 	$(BIN)/python data/make_mini.py mpii --out output/quickstart/data --train 400 --valid 100 --size 160x160
-	$(BIN)/paddlepose train --cfg experiments/mini/quickstart.yaml
-	$(BIN)/paddlepose valid --cfg experiments/mini/quickstart.yaml
+	$(BIN)/paddlepose train --cfg experiments/mini/quickstart.yaml DATASET.ROOT output/quickstart/data/mpii
+	$(BIN)/paddlepose valid --cfg experiments/mini/quickstart.yaml DATASET.ROOT output/quickstart/data/mpii --flip-test
 	$(BIN)/paddlepose export --cfg experiments/mini/quickstart.yaml --out output/quickstart/posenet.onnx
 	$(BIN)/paddlepose deploy --model output/quickstart/posenet.onnx --img images/test.jpg --out output/quickstart/poses
 	@echo
