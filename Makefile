@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The experiment of the quick start, on pictures that it draws for itself.
+QUICK := --cfg experiments/mini/quickstart.yaml DATASET.ROOT output/quickstart/data/mpii
+
 .PHONY: quickstart test lint clean
 
 quickstart: $(VENV)/train
 	$(BIN)/python data/make_mini.py mpii --out output/quickstart/data --train 400 --valid 100 --size 160x160
-	$(BIN)/paddlepose train --cfg experiments/mini/quickstart.yaml DATASET.ROOT output/quickstart/data/mpii
-	$(BIN)/paddlepose valid --cfg experiments/mini/quickstart.yaml DATASET.ROOT output/quickstart/data/mpii --flip-test
-	$(BIN)/paddlepose export --cfg experiments/mini/quickstart.yaml --out output/quickstart/posenet.onnx
+	$(BIN)/paddlepose train $(QUICK)
+	$(BIN)/paddlepose valid $(QUICK) --flip-test
+	$(BIN)/paddlepose export $(QUICK) --out output/quickstart/posenet.onnx
 	$(BIN)/paddlepose deploy --model output/quickstart/posenet.onnx --img images/test.jpg --out output/quickstart/poses
 	@echo
 	@echo "A picture with its skeleton:  output/quickstart/poses/test_result.jpg"

@@ -189,14 +189,14 @@ def random_colours(rng: np.random.Generator) -> dict[str, Colour]:
 
 
 def random_figure(rng: np.random.Generator, height: float) -> Figure:
-    """A figure of `height` pixels at the origin in a random plausible pose; 85 % face us."""
+    """A figure of `height` pixels at the origin in a random plausible pose; nine in ten face us."""
     limbs = [(*ARMS[rng.integers(len(ARMS))], *leg) for leg in LEGS[rng.integers(len(LEGS))]]
     first, bend, upper, lower = np.moveaxis(rng.uniform(*np.moveaxis(limbs, -1, 0)).reshape(2, 2, 4), -1, 0)
     tilt, lean, nod = np.radians(np.clip(rng.normal(0, (8, 5, 6)), -20, 20)).tolist()
     return Figure(
         position=np.zeros(2),
         height=height,
-        faces_us=rng.uniform() < 0.85,
+        faces_us=rng.uniform() < 0.9,
         tilt=tilt,
         lean=lean,
         nod=nod,
