@@ -8,7 +8,7 @@ from paddlepose import config, plugins
 from paddlepose.core.geometry import Region
 from paddlepose.core.types import Card, ImageRecord, Person, Skeleton
 from paddlepose.samples.augment import Draw
-from paddlepose.samples.topdown import TopDownSamples
+from paddlepose.samples.topdown import TopDownSamples, is_well_framed
 
 MPII = {"DATASET": "mpii", "ROOT": "mpii_mini"}
 COCO = {"DATASET": "coco", "ROOT": "coco_mini", "TRAIN_SET": "train2017"}
@@ -132,3 +132,19 @@ def test_colour_order(tmp_path):
         found[rgb] = TopDownSamples([record], card, parsed, train=False)[0]["image"][:, 128, 128]
     np.testing.assert_allclose(found[True], [(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225], rtol=1e-5)
     np.testing.assert_allclose(found[False], [-0.485 / 0.229, -0.456 / 0.224, (1 - 0.406) / 0.225], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("visible", "shift", "kept"),
+    [
+        (17, 0, True),  # joints around the centre
+        (17, 17, False),  # 0.17 of the region's side away: exp(-0.17^2 / 0.08) = 0.70 > 0.65, but both ways: 0.49
+        (2, 17, True),  # fewer joints may lie farther: 0.49 > 0.4625
+        (0, 0, False),  # nobody to learn from
+    ],
+)
+def test_select_data(visible, shift, kept):
+    joints = np.zeros((17, 3))
+    joints[:visible] = 50 + shift, 50 + shift, 1
+    person = Person(joints, Region(np.array([50.0, 50]), np.array([100.0, 100])), np.zeros(4), 1.0)
+    assert is_well_framed(person) is kept

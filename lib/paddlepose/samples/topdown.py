@@ -37,6 +37,8 @@ class TopDownSamples:
     def __init__(self, records: Sequence[ImageRecord], card: Card, config: Config, *, train: bool) -> None:
         """Samples for the network of `card`; `train` draws augmentations as the configuration says."""
         self.people = [(record, person) for record in records for person in record.people]
+        if train and config.dataset.select_data:
+            self.people = [(record, person) for record, person in self.people if is_well_framed(person)]
         self.card = card
         self.codec = codecs.build(card.codec)
         self.options = config.dataset
@@ -85,3 +87,16 @@ class TopDownSamples:
             region = Region(np.array([image_width - region.center[0] - 1, region.center[1]]), region.size)
         region = Region(region.center, region.size * change.scale)
         return crop_matrix(region, self.card.input_size, change.rotation), joints
+
+
+def is_well_framed(person: Person) -> bool:
+    """Whether the visible joints lie around the region's centre, the nearer the more of them there are.
+
+    What DATASET.SELECT_DATA keeps; the formula and its constants are those of Simple Baselines' code.
+    """
+    visible = person.joints[person.joints[:, 2] > 0, :2]
+    if not len(visible):
+        return False
+    distance = np.square(visible.mean(0) - person.region.center).sum()
+    nearness = np.exp(-distance / (2 * 0.2**2 * person.region.area))
+    return bool(nearness > 0.2 / 16 * (len(visible) - 1) + 0.45)
