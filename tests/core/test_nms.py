@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from paddlepose.core.nms import box_nms, oks, oks_nms, soft_oks_nms
-from paddlepose.metrics.coco import SIGMAS
+from paddlepose.core.nms import SIGMAS, box_nms, oks, oks_nms, soft_oks_nms
 
 SIGMA = np.array(SIGMAS["coco"])
 NONE = np.zeros((0, 17, 2)), np.zeros(0), np.zeros(0)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from paddlepose.core.geometry import Region
+from paddlepose.core.nms import SIGMAS
 from paddlepose.datasets import coco
 from paddlepose.datasets._source import Source
-from paddlepose.metrics.coco import SIGMAS
 
 OPTIONS = SimpleNamespace(oks_thre=0.9, in_vis_thre=0.2, soft_nms=False)
 

@@ -124,3 +124,10 @@ def test_killed_while_writing(tmp_path):
     train(folder, 2)
     train(tmp_path / "whole", 2)
     assert equal(read_pickle(folder / FILE), read_pickle(tmp_path / "whole" / FILE))
+
+
+def test_leftovers_of_a_killed_run_are_removed(tmp_path):
+    (tmp_path / ".checkpoint.123.pdparams").write_bytes(b"half")
+    (tmp_path / FILE).write_bytes(b"whole")
+    Checkpoints(tmp_path, None, None).remove_leftovers()
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]

@@ -68,6 +68,8 @@ def train(job: Job, resume_from: Path | None) -> None:
     checkpoints = checkpoint.Checkpoints(job.folder, model, step)
     first = (resume_from and checkpoints.resume(resume_from)) or options.begin_epoch
     main_process = distributed.rank() == 0
+    if main_process:
+        checkpoints.remove_leftovers()
     writer = LogWriter(str(job.visual_folder)) if main_process else None
     watch = TrainWatch(job.config, writer, _pictures(job, "train"))
     test_watch = TestWatch(job.config, _pictures(job, "val"))

@@ -6,6 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_SOFT = 20  # poses that the soft suppression keeps: COCO's evaluation reads no more from an image
+# Fall-off of the joints of COCO (cocoapi's cocoeval.py) and of CrowdPose (its own evaluation), in their order.
+SIGMAS = {
+    "coco": (0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062)
+    + (0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
+    "crowdpose": (0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089, 0.079, 0.079),
+}
 
 Floats = NDArray[np.floating]
 Indices = NDArray[np.int64]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from paddlepose.core.nms import SIGMAS
 from paddlepose.core.types import Skeleton
-from paddlepose.metrics.coco import SIGMAS
 from paddlepose.plugins import nearest
 
 Pairs = tuple[tuple[int, int], ...]

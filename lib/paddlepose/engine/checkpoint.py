@@ -30,6 +30,11 @@ class Checkpoints:
         """What is measured and handed on: the running mean of the weights where there is one."""
         return self.step.ema.mean if self.step.ema else self.model.state_dict()
 
+    def remove_leftovers(self) -> None:
+        """Delete the half-written files of a run that was killed."""
+        for unfinished in self.folder.glob(".*.pdparams"):
+            unfinished.unlink()
+
     def save(self, next_epoch: int, perf: float) -> None:
         """Write the state after an epoch, and the best weights where `perf` is better than before."""
         if perf > self.best:

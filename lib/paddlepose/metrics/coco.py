@@ -13,18 +13,12 @@ from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
 from paddlepose.core.files import entry, read_json, written_beside
-from paddlepose.core.nms import oks_nms, soft_oks_nms
+from paddlepose.core.nms import SIGMAS, oks_nms, soft_oks_nms
 from paddlepose.core.types import ImageRecord, Person, Poses, Skeleton
 
 Kind = Literal["coco", "crowdpose"]
 Row = dict[str, Any]
 
-# The evaluators' own constants: cocoapi's cocoeval.py, and CrowdPose's for its 14 joints.
-SIGMAS = {
-    "coco": (0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062)
-    + (0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
-    "crowdpose": (0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089, 0.079, 0.079),
-}
 # By name, the place in the evaluator's list of figures.
 FIGURES = {
     "coco": {"AP": 0, "Ap .5": 1, "AP .75": 2, "AP (M)": 3, "AP (L)": 4}
