@@ -61,6 +61,7 @@ def export(
     network = as_network(model)
     with written_beside(path) as unfinished:
         graph = _fold(_convert(_Answer(model), card.input_size))
+        _fold_deconvolutions(graph.graph)
         _rename(graph)
         onnx.helper.set_model_props(graph, {CARD_KEY: card.to_json()})
         onnx.checker.check_model(graph)
@@ -128,6 +129,29 @@ def _fold(model: bytes) -> onnx.ModelProto:
     del graph.opset_import[:]
     graph.opset_import.extend(imports)
     return graph
+
+
+def _fold_deconvolutions(graph: onnx.GraphProto) -> None:
+    """Put batch norms into the transposed convolutions before them, which onnxruntime does itself since 1.24 or so."""
+    constants = {constant.name: constant for constant in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    for norm in [node for node in graph.node if node.op_type == "BatchNormalization"]:
+        deconvolution = makers.get(norm.input[0])
+        if deconvolution is None or deconvolution.op_type != "ConvTranspose" or len(deconvolution.input) > 2:
+            continue
+        scale, shift, mean, variance = (onnx.numpy_helper.to_array(constants[name]) for name in norm.input[1:5])
+        epsilon = next(attribute.f for attribute in norm.attribute if attribute.name == "epsilon")
+        factor = scale / np.sqrt(variance + np.float32(epsilon))
+        kernel = constants[deconvolution.input[1]]
+        weight = onnx.numpy_helper.to_array(kernel)  # (in, out, k, k)
+        if weight.shape[1] != len(factor):  # in groups
+            continue
+        kernel.CopyFrom(onnx.numpy_helper.from_array(weight * factor[:, None, None], kernel.name))
+        bias = onnx.numpy_helper.from_array(shift - mean * factor, f"{norm.output[0]}.bias")
+        graph.initializer.append(bias)
+        deconvolution.input.append(bias.name)
+        deconvolution.output[0] = norm.output[0]
+        graph.node.remove(norm)
 
 
 def _rename(model: onnx.ModelProto) -> None:

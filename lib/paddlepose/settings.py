@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from paddlepose import plugins
 from paddlepose.core.types import Card, Skeleton
-from paddlepose.datasets._source import Source
+from paddlepose.datasets import Source
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -9,8 +9,7 @@ import pytest
 
 from paddlepose.core.geometry import Region
 from paddlepose.core.nms import SIGMAS
-from paddlepose.datasets import coco
-from paddlepose.datasets._source import Source
+from paddlepose.datasets import Source, coco
 
 OPTIONS = SimpleNamespace(oks_thre=0.9, in_vis_thre=0.2, soft_nms=False)
 

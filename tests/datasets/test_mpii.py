@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from paddlepose.datasets import mpii
-from paddlepose.datasets._source import Source
+from paddlepose.datasets import Source, mpii
 
 # By hand: the centre drops by 15 x 2, all loses the 1 of MPII's counting; the square's side is 400, enlarged 500.
 ROW = {"image": "a.jpg", "center": [101, 201], "scale": 2, "joints": [[11, 21]] * 16, "joints_vis": [1] * 15 + [0]}

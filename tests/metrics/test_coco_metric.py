@@ -12,8 +12,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from paddlepose.core.types import Poses
-from paddlepose.datasets import coco
-from paddlepose.datasets._source import Source
+from paddlepose.datasets import Source, coco
 from paddlepose.metrics.coco import FIGURES, evaluate, rescored
 
 # One person of 17 joints on a diagonal, found as labelled.

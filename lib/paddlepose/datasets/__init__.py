@@ -1,1 +1,30 @@
-"""Annotation files to image records: one file a data set, with `skeleton`, `records` and `metric`."""
+"""Annotation files to image records: one file a data set, with `skeleton`, `records` and `metric` of a `Source`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Source:
+    """One split of a data set on disk.
+
+    Attributes:
+        root: the data set's folder.
+        split: the name of the part, as in the annotation file's name.
+        aspect: width / height of the regions that people get.
+        archive: the pictures are in zip archives.
+        detections: read people's boxes from this file, not from the labels.
+        least_score: of a detection that is kept.
+        skeleton: fields of the skeleton that replace those of the data set, joints by name:
+            joints, limbs, flip_pairs, upper_body, sigmas, weights.
+    """
+
+    root: Path
+    split: str
+    aspect: float
+    archive: bool = False
+    detections: Path | None = None
+    least_score: float = 0.0
+    skeleton: Mapping[str, Sequence[Any]] = field(default_factory=dict)

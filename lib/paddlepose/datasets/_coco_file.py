@@ -9,8 +9,7 @@ from typing import Any
 
 from paddlepose.core.files import entry, read_json
 from paddlepose.core.types import Skeleton
-from paddlepose.datasets import _disk, _skeleton
-from paddlepose.datasets._source import Source
+from paddlepose.datasets import Source, _disk, _skeleton
 
 Row = Mapping[str, Any]
 

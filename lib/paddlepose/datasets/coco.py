@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from paddlepose.core.files import entry, read_json
 from paddlepose.core.geometry import Region
 from paddlepose.core.types import ImageRecord, Person, Skeleton
-from paddlepose.datasets import _coco_file, _disk, _skeleton
+from paddlepose.datasets import Source, _coco_file, _disk, _skeleton
 from paddlepose.datasets._coco_file import CocoFile
-from paddlepose.datasets._source import Source
 from paddlepose.metrics.coco import OUTLINE_SHARE, Keypoints, Selection
 
 if TYPE_CHECKING:

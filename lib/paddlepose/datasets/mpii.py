@@ -15,8 +15,7 @@ import numpy as np
 from paddlepose.core.files import entry, read_json
 from paddlepose.core.geometry import PADDING, Region
 from paddlepose.core.types import ImageRecord, Person, Skeleton
-from paddlepose.datasets import _disk, _skeleton
-from paddlepose.datasets._source import Source
+from paddlepose.datasets import Source, _disk, _skeleton
 from paddlepose.metrics.pckh import Pckh, Truth
 
 if TYPE_CHECKING:
