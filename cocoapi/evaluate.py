@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from paddlepose.metrics import markdown
 from paddlepose.metrics.coco import evaluate
-from paddlepose.metrics.table import markdown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from paddle import nn
 from paddle.static import InputSpec
 
-from paddlepose.core.files import written_beside
-from paddlepose.core.streams import silence
+from paddlepose.core.files import silence, written_beside
 from paddlepose.core.types import Card
 from paddlepose.engine.evaluate import as_network
 from paddlepose.runtime import CARD_KEY, OrtNetwork

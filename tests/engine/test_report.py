@@ -4,7 +4,7 @@ import pytest
 
 from paddlepose.engine import report
 from paddlepose.engine.report import Average, Meters, train_line
-from paddlepose.metrics.table import markdown
+from paddlepose.metrics import markdown
 
 
 def average(value, mean):

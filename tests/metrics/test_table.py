@@ -2,7 +2,7 @@
 
 import pytest
 
-from paddlepose.metrics.table import markdown
+from paddlepose.metrics import markdown
 
 
 @pytest.mark.parametrize("case", range(2))

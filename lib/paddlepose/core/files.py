@@ -1,10 +1,11 @@
-"""Files that are whole or not there at all, and one clear line for those that cannot be read."""
+"""Files that are whole or not there at all, one clear line for those that cannot be read, and silence."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,3 +72,22 @@ def entry(where: str) -> Iterator[None]:
         raise ValueError(f"{where} has no {error}") from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Inside, nothing reaches the screen, not even what libraries in C++ write past Python."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for stream, copy in enumerate(kept, 1):
+                os.dup2(copy, stream)
+                os.close(copy)

@@ -13,9 +13,8 @@ from typing import Any
 
 import cv2
 
-from paddlepose.core.files import written_beside
+from paddlepose.core.files import silence, written_beside
 from paddlepose.core.image import Picture
-from paddlepose.core.streams import silence
 
 People = list[dict[str, Any]]  # what Poses.to_json gives: one object a person
 

@@ -19,8 +19,7 @@ from paddlepose.core.types import Card, Skeleton
 from paddlepose.engine import distributed, evaluate, weights
 from paddlepose.engine.loader import Loader
 from paddlepose.losses import Heatmap
-from paddlepose.metrics import Metric
-from paddlepose.metrics.table import markdown
+from paddlepose.metrics import Metric, markdown
 from paddlepose.models import build_network
 from paddlepose.samples.topdown import TopDownSamples
 from paddlepose.settings import Config

@@ -1,5 +1,6 @@
 """From poses to the figures that papers print. No Paddle: saved results can be measured anywhere."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from paddlepose.core.types import ImageRecord, Poses
@@ -17,3 +18,14 @@ class Metric(Protocol):
     @property
     def headline(self) -> str:
         """Name of the figure by which models are compared."""
+
+
+def markdown(arch: str, figures: Mapping[str, float]) -> list[str]:
+    """Lines of a table with one row: the architecture's name, then the figures to three decimals."""
+    names = ("Arch", *figures)
+    values = (arch, *(f"{value:.3f}" for value in figures.values()))
+    return [_row(names), "|" + "---|" * len(names), _row(values)]
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
