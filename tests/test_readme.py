@@ -44,7 +44,6 @@ def test_command(clone, command):
         arguments = ["-c", "import sys; from paddlepose.commands import main; sys.exit(main())", *arguments]
     if "train" in command and "data/" not in command:
         arguments += SHORTER
-    shutil.rmtree(clone / "data" / "mpii", ignore_errors=True) if "make_mini" in command else None
     done = subprocess.run([sys.executable, *arguments], cwd=clone, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 

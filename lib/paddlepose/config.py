@@ -12,7 +12,7 @@ from pydantic import ValidationError, create_model
 
 from paddlepose import plugins
 from paddlepose.core.files import entry
-from paddlepose.settings import CodecSection, Config, ModelSection, Section
+from paddlepose.settings import CODEC_SHARES, CodecSection, Config, ModelSection, Section
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -118,9 +118,8 @@ def _schema(raw: Mapping[str, Any]) -> type[Config]:
         network = network_class(str(model.get("NAME", "pose_resnet")))
     with entry("CODEC.NAME"):
         settings = plugins.find("codecs", str(codec.get("NAME", "heatmap"))).Codec
-    filled = {"input_size", "heatmap_size", "sigma", "shift_heatmap", "post_process"}
     model_section = _extended(ModelSection, network.__init__, {"self", "num_joints"})
-    codec_section = _extended(CodecSection, settings.__init__, {"self", *filled})
+    codec_section = _extended(CodecSection, settings.__init__, {"self", *CODEC_SHARES})
     return create_model(
         "Config", __base__=Config, model=(model_section, model_section()), codec=(codec_section, codec_section())
     )

@@ -139,6 +139,16 @@ class DebugSection(Section):
     save_heatmaps_pred: bool = False
 
 
+# Settings of a codec that stand in other sections: their section and field.
+CODEC_SHARES = {
+    "input_size": ("model", "image_size"),
+    "heatmap_size": ("model", "heatmap_size"),
+    "sigma": ("model", "sigma"),
+    "shift_heatmap": ("test", "shift_heatmap"),
+    "post_process": ("test", "post_process"),
+}
+
+
 class Config(Section):
     """All settings of a run."""
 
@@ -184,15 +194,8 @@ class Config(Section):
 
     def codec_settings(self) -> dict[str, Any]:
         """What `codecs.build` takes."""
-        return {
-            "name": self.codec.name,
-            "input_size": self.model.image_size,
-            "heatmap_size": self.model.heatmap_size,
-            "sigma": self.model.sigma,
-            "shift_heatmap": self.test.shift_heatmap,
-            "post_process": self.test.post_process,
-            **self.arguments("codec"),
-        }
+        shared = {name: getattr(getattr(self, section), field) for name, (section, field) in CODEC_SHARES.items()}
+        return {"name": self.codec.name, **shared, **self.arguments("codec")}
 
     def card(self, skeleton: Skeleton, source: Mapping[str, str] | None = None) -> Card:
         """The card of this configuration's network for a data set's skeleton.

@@ -36,6 +36,12 @@ def parser(description: str) -> argparse.ArgumentParser:
     return result
 
 
+def add_loop_options(result: argparse.ArgumentParser) -> None:
+    """What the commands that go through a data set take."""
+    result.add_argument("--frequent", type=int, help="print a line every so many steps")
+    result.add_argument("--workers", type=int, help="processes that prepare samples")
+
+
 def add_test_switches(result: argparse.ArgumentParser) -> None:
     """Switches that change how a network is measured; they only turn things on."""
     result.add_argument("--flip-test", action="store_true", help="average over each crop and its mirror image")

@@ -18,8 +18,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--shift-heatmap", action="store_true", help="align mirrored heatmaps by one pixel")
     _pictures.add_arguments(parser)
     arguments = _options.parse(parser, argv)
-    flip_test, arguments.flip_test = arguments.flip_test, False
     job = _options.job(arguments)
     job.choose_device()
-    predictor = TopDown(as_network(job.trained_network(arguments.model_file)), job.card, flip_test=flip_test)
+    network = as_network(job.trained_network(arguments.model_file))
+    predictor = TopDown(network, job.card, flip_test=arguments.flip_test)
     return _pictures.run(predictor, arguments)

@@ -27,8 +27,7 @@ _LOG = logging.getLogger(__name__)
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
     parser = _options.parser("Train a network.")
-    parser.add_argument("--frequent", type=int, help="print a line every so many steps")
-    parser.add_argument("--workers", type=int, help="processes that prepare samples")
+    _options.add_loop_options(parser)
     parser.add_argument("--batch_size", type=int, help="samples in one step, over all processes")
     parser.add_argument("--resume", action="store_true", help="go on from the output folder's checkpoint")
     parser.add_argument("--resume_model", type=Path, help="go on from the checkpoint in this folder")

@@ -16,8 +16,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
     parser = _options.parser("Measure a network on the test split.")
     parser.add_argument("--model-file", type=Path, help="weights or .onnx; else the last training's")
-    parser.add_argument("--frequent", type=int, help="print a line every so many steps")
-    parser.add_argument("--workers", type=int, help="processes that prepare samples")
+    _options.add_loop_options(parser)
     parser.add_argument("--use-detect-bbox", action="store_true", help="boxes from the detections file, not the labels")
     parser.add_argument("--coco-bbox-file", type=Path, help="the detections file")
     _options.add_test_switches(parser)
@@ -28,8 +27,8 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def measure(job: Job, path: Path | None) -> dict[str, float] | None:
-    """Figures with the weights of `path`, or of the ONNX file there; None in all processes but the first.
+def measure(job: Job, path: Path | None) -> None:
+    """Print the table with the weights of `path`, or of the ONNX file there.
 
     Raises:
         ValueError: the ONNX file takes other input or finds other joints than the configuration says.
@@ -42,5 +41,4 @@ def measure(job: Job, path: Path | None) -> dict[str, float] | None:
                 raise ValueError(f"{path}: its card's {name} is {own}, but the configuration asks for {asked}")
     else:
         network = as_network(job.trained_network(path))
-    result = job.measure(network, job.loader(train=False), TestWatch(job.config))
-    return result and result.figures
+    job.measure(network, job.loader(train=False), TestWatch(job.config))

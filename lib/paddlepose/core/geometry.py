@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Boxes are enlarged by this factor before they are cropped (Simple Baselines, section 3).
 PADDING = 1.25
 
+# Pixels in the unit in which MPII's labels and results files give sizes.
+SCALE_UNIT = 200.0
+
 
 @dataclass(frozen=True, slots=True)
 class Region:

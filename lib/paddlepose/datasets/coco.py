@@ -24,7 +24,7 @@ from paddlepose.metrics.coco import OUTLINE_SHARE, Keypoints, Selection
 if TYPE_CHECKING:
     from paddlepose.settings import TestSection
 
-logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 People = dict[int, list[Person]]
@@ -61,7 +61,7 @@ def records(source: Source) -> list[ImageRecord]:
     folder = _folder(source)
     found = [_record(labels, number, folder, people[number]) for number in people]
     _disk.check_pictures(found, labels.path)
-    logger.info("=> load %d samples", sum(len(record.people) for record in found))
+    _LOG.info("=> load %d samples", sum(len(record.people) for record in found))
     return found
 
 
@@ -143,7 +143,7 @@ def _person(row: Row, image_size: tuple[int, int], *, joints: int, aspect: float
 def _detected(labels: CocoFile, source: Source, path: Path) -> People:
     """The detected people of each image, in the order of the file at `path`."""
     boxes = _coco_file.objects(path, read_json(path), "boxes")
-    logger.info("=> Total boxes: %d", len(boxes))
+    _LOG.info("=> Total boxes: %d", len(boxes))
     unseen = np.tile([0.0, 0.0, 1.0], (len(labels.skeleton.joints), 1))
     people: People = defaultdict(list)
     for i, row in enumerate(boxes):
@@ -156,5 +156,5 @@ def _detected(labels: CocoFile, source: Source, path: Path) -> People:
             region = Region.from_box(box, source.aspect)
             people[row["image_id"]].append(Person(unseen, region, box, float(box[2:].prod()), row["score"]))
     kept = sum(map(len, people.values()))
-    logger.info("=> Total boxes after fliter low score@%s: %d", source.least_score, kept)
+    _LOG.info("=> Total boxes after fliter low score@%s: %d", source.least_score, kept)
     return people

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paddlepose.core.files import entry, read_json
-from paddlepose.core.geometry import PADDING, Region
+from paddlepose.core.geometry import PADDING, SCALE_UNIT, Region
 from paddlepose.core.types import ImageRecord, Person, Skeleton
 from paddlepose.datasets import Source, _disk, _skeleton
 from paddlepose.metrics.pckh import Pckh, Truth
@@ -21,7 +21,7 @@ from paddlepose.metrics.pckh import Pckh, Truth
 if TYPE_CHECKING:
     from paddlepose.settings import TestSection
 
-logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 JOINTS = (
     "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top "
@@ -29,7 +29,6 @@ JOINTS = (
 ).split()
 LIMBS = ((0, 1), (1, 2), (2, 6), (6, 3), (3, 4), (4, 5), (6, 7), (7, 8), (8, 9), (7, 12), (12, 11), (11, 10), (7, 13))
 LIMBS += ((13, 14), (14, 15))
-SCALE_UNIT = 200.0  # pixels of a person's height for each unit of MPII's `scale`
 CENTER_DROP = 15.0  # pixels for each unit of scale by which the centre is moved down, to take in the feet
 
 
@@ -58,7 +57,7 @@ def records(source: Source) -> list[ImageRecord]:
         with entry(f"{labels}: person {i}"):
             found.append(ImageRecord(i, folder / row["image"], (_person(row, labelled="test" not in source.split),)))
     _disk.check_pictures(found, labels)
-    logger.info("=> load %d samples", len(found))
+    _LOG.info("=> load %d samples", len(found))
     return found
 
 

@@ -67,8 +67,8 @@ class Checkpoints:
             _LOG.info("=> no checkpoint in %s: the run starts at its beginning", folder)
             return None
         _LOG.info("=> loading checkpoint '%s'", path)
-        weights.load(self.model, path)
         state = read_pickle(path)
+        weights.put(self.model, state, path)
         try:
             self.best, epoch = float(state["best"]), int(state["epoch"])
             optimizer, scaler, mean = state["optimizer"], state["scaler"], state["ema"]

@@ -58,7 +58,12 @@ def load(model: nn.Layer, path: Path, *, strict: bool = True) -> Report:
         FileNotFoundError: no such file.
         ValueError: the file cannot be read, holds no weight of this network, or is refused.
     """
-    state, report = _compare(model, read_state(path))
+    return put(model, read_pickle(path), path, strict=strict)
+
+
+def put(model: nn.Layer, content: Any, path: Path, *, strict: bool = True) -> Report:
+    """Put weights that were read from `path` into a network; `load` says the rest."""
+    state, report = _compare(model, to_state(content, path))
     if not report.loaded or (strict and not report.complete):
         raise ValueError(f"{path}: these are not the weights of this network: {report}")
     own = model.state_dict()
@@ -67,14 +72,12 @@ def load(model: nn.Layer, path: Path, *, strict: bool = True) -> Report:
     return report
 
 
-def read_state(path: Path) -> State:
-    """Weights by name from a file, in Paddle's names; of a checkpoint its `state_dict`.
+def to_state(content: Any, path: Path) -> State:
+    """Weights by name, in Paddle's names, of what was read from `path`; of a checkpoint its `state_dict`.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: it holds something else.
+        ValueError: it is something else.
     """
-    content = read_pickle(path)
     if isinstance(content, dict):
         content = content.get("state_dict", content)
     if not isinstance(content, Mapping):

@@ -13,6 +13,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
 from paddlepose.core.files import entry, read_json, written_beside
+from paddlepose.core.geometry import SCALE_UNIT
 from paddlepose.core.nms import SIGMAS, oks_nms, soft_oks_nms
 from paddlepose.core.types import ImageRecord, Person, Poses, Skeleton
 
@@ -26,7 +27,6 @@ FIGURES = {
     "crowdpose": {"AP": 0, "Ap .5": 1, "AP .75": 2, "AP (E)": 6, "AP (M)": 7, "AP (H)": 8},
 }
 OUTLINE_SHARE = 0.53  # of its box, the area of a person whose outline is not labelled (CrowdPose's evaluation)
-SCALE_UNIT = 200.0  # pixels; results files give the size of a region in these
 
 
 @dataclass(frozen=True)
