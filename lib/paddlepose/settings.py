@@ -100,7 +100,7 @@ class TrainSection(Section):
     begin_epoch: int = Field(0, ge=0)
     end_epoch: Positive = 140
     resume: bool = False  # go on from the output folder's checkpoint, if there is one
-    optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
+    optimizer: Literal["adam", "sgd", "rms"] = "adam"
     lr: float = Field(1e-3, gt=0)
     lr_type: Literal["MultiStepDecay", "PolynomialDecay"] = "MultiStepDecay"
     lr_step: tuple[int, ...] = (90, 120)  # epochs

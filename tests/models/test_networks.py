@@ -3,10 +3,10 @@
 import numpy as np
 import paddle
 import pytest
+from published import build, outputs
 
 from paddlepose import plugins
 from paddlepose.engine import optim
-from paddlepose.engine.weights import torch_to_paddle
 from paddlepose.losses import Heatmap
 from paddlepose.models import network_class
 from paddlepose.settings import TrainSection
@@ -41,25 +41,12 @@ GOLDENS = [
 ]
 
 
-def build(description, module, name, arguments):
-    """The network with the golden's weights, and the golden's input."""
-    model = network_class(name)(description["model"]["num_joints"], **arguments)
-    state = torch_to_paddle(module.state_dict(description["entries"]))
-    assert list(model.state_dict()) == list(state)  # the published names, in the published order
-    model.set_state_dict(state)
-    return model
-
-
 @pytest.mark.parametrize(("title", "name", "arguments", "tolerance"), GOLDENS, ids=[row[0] for row in GOLDENS])
 def test_network_golden(golden, golden_weights, title, name, arguments, tolerance):
     """goldens/topdown/<title>.{json,npz}: heatmaps with the weights of goldens/weights.py, and the parameter count."""
     description, arrays = golden(f"topdown/{title}.json"), golden(f"topdown/{title}.npz")
-    model = build(description, golden_weights, name, arguments)
-    model.eval()
-    assert sum(p.size for p in model.parameters() if not p.stop_gradient) == description["params"]
-    image = paddle.to_tensor(golden_weights.image(**description["input"]))
-    with paddle.no_grad():
-        (maps,) = [output.numpy() for output in model(image)]
+    model = build(description, golden_weights, name, description["model"]["num_joints"], arguments)
+    (maps,) = outputs(model, golden_weights, description)
     if "out__heatmaps" in arrays:
         np.testing.assert_allclose(maps, arrays["out__heatmaps"], atol=tolerance)
     else:
@@ -75,7 +62,7 @@ TRAINING = [("train_pose_resnet_50_128x96", "pose_resnet"), ("train_hrnet_w32_12
 def test_training_step_golden(golden, golden_weights, title, name):
     """goldens/topdown/<title>.{json,npz}: loss, gradients, statistics and weights of one step with Adam."""
     description, arrays = golden(f"topdown/{title}.json"), golden(f"topdown/{title}.npz")
-    model = build(description, golden_weights, name, {})
+    model = build(description, golden_weights, name, description["model"]["num_joints"], {})
     model.train()
     batch = training_batch(description)
 
@@ -115,7 +102,14 @@ def training_batch(description):
 
 
 # Small arguments for the tests that only look at shapes, gradients and export.
-SMALL = {"pose_resnet": {"depth": 18, "num_deconv_filters": (16, 16, 16)}}
+SMALL = {
+    "hourglass": {"num_stacks": 2, "num_features": 16},
+    "lp_net": {"num_deconv_filters": (16, 16)},
+    "lpn": {"num_deconv_filters": (16, 16)},
+    "pose_hrnet": {"width": 8},
+    "pose_ppnet": {"width": 8},
+    "pose_resnet": {"depth": 18, "num_deconv_filters": (16, 16, 16)},
+}
 
 
 @pytest.mark.parametrize("name", plugins.names("models"))
@@ -123,12 +117,24 @@ def test_contract(name):
     """Any network: a list of heatmaps at a quarter of the size, every weight gets a gradient, names are unique."""
     model = network_class(name)(5, **SMALL.get(name, {}))
     model.init_weights()
-    outputs = model(paddle.randn([2, 3, 64, 96]))
-    assert isinstance(outputs, list)
-    assert all(output.shape == [2, 5, 16, 24] for output in outputs)
-    sum(output.square().mean() for output in outputs).backward()
+    found = model(paddle.randn([2, 3, 64, 128]))
+    assert isinstance(found, list)
+    assert all(output.shape == [2, 5, 16, 32] for output in found)
+    sum(output.square().mean() for output in found).backward()
     trained = [p for p in model.parameters() if not p.stop_gradient]
     assert all(p.grad is not None for p in trained)
+
+
+@pytest.mark.parametrize("name", plugins.names("models"))
+def test_arguments_from_the_shapes_of_weights(name):
+    """A network is known again from its weights alone, and no other takes them for its own."""
+    arguments = SMALL[name]
+    shapes = {key: tuple(value.shape) for key, value in network_class(name)(5, **arguments).state_dict().items()}
+    found = {other: network_class(other).arguments_from(shapes) for other in plugins.names("models")}
+    assert [other for other, known in found.items() if known] == [name]
+    again = network_class(name)(**found[name])
+    assert {key: tuple(value.shape) for key, value in again.state_dict().items()} == shapes
+    assert arguments.items() <= found[name].items()
 
 
 def test_lists_of_the_wrong_length_are_refused():

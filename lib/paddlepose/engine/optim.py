@@ -18,7 +18,7 @@ def build(options: TrainSection, model: nn.Layer) -> paddle.optimizer.Optimizer:
     parameters = [parameter for parameter in model.parameters() if not parameter.stop_gradient]
     if options.optimizer == "adam":
         return paddle.optimizer.Adam(options.lr, parameters=parameters, use_multi_tensor=True)
-    if options.optimizer == "rmsprop":
+    if options.optimizer == "rms":
         return RMSProp(options.lr, parameters, momentum=options.momentum, weight_decay=options.wd)
     return paddle.optimizer.Momentum(
         options.lr,

@@ -92,13 +92,13 @@ def _array(value: Any) -> Any:
 
 
 def torch_to_paddle(state: Mapping[str, NDArray[Any]]) -> State:
-    """Weights under Paddle's names for batch norms' statistics; PyTorch's counters of batches are dropped."""
+    """Weights as Paddle has them: batch norms' statistics by its names and without a counter, matrices transposed."""
     names = {"running_mean": "_mean", "running_var": "_variance"}
     renamed = {}
     for key, value in state.items():
         parent, _, name = key.rpartition(".")
         if name != "num_batches_tracked":
-            renamed[f"{parent}.{names.get(name, name)}".lstrip(".")] = value
+            renamed[f"{parent}.{names.get(name, name)}".lstrip(".")] = value.T if value.ndim == 2 else value
     return renamed
 
 

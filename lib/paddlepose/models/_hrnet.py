@@ -7,15 +7,31 @@ from collections.abc import Sequence
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from paddlepose.models._layers import BasicBlock, Bottleneck, conv1x1, conv3x3
+from paddlepose.models._layers import BasicBlock, Bottleneck, conv1x1, conv3x3, conv_bn_relu
 
 # Modules of stages 2, 3 and 4 (section 3, "Instantiation"); stage n has n branches of four blocks.
 _MODULES = {2: 1, 3: 4, 4: 3}
 _BLOCKS = 4
 
 
-def _conv_bn_relu(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(conv3x3(channels_in, channels_out, stride), nn.BatchNorm2D(channels_out), nn.ReLU())
+class Stem(nn.Layer):
+    """Two convolutions of stride 2 and four bottlenecks: 256 channels at a quarter of the input's size."""
+
+    def __init__(self) -> None:
+        """The layers; there is nothing to choose."""
+        super().__init__()
+        self.conv1 = conv3x3(3, 64, 2)
+        self.bn1 = nn.BatchNorm2D(64)
+        self.conv2 = conv3x3(64, 64, 2)
+        self.bn2 = nn.BatchNorm2D(64)
+        self.relu = nn.ReLU()
+        self.layer1 = nn.Sequential(Bottleneck(64, 64), *(Bottleneck(256, 64) for _ in range(3)))
+
+    def stem(self, image: Tensor) -> Tensor:
+        """Images (B, 3, H, W) to features (B, 256, H / 4, W / 4)."""
+        x = self.relu(self.bn1(self.conv1(image)))
+        x = self.relu(self.bn2(self.conv2(x)))
+        return self.layer1(x)
 
 
 class _Up(nn.Layer):
@@ -36,7 +52,7 @@ class _Up(nn.Layer):
 
 def _down(channels_in: int, channels_out: int, links: int) -> nn.Sequential:
     """From a higher resolution to a lower: 3x3 convolutions of stride 2; the last widens, and has no ReLU."""
-    chain = [_conv_bn_relu(channels_in, channels_in, 2) for _ in range(links - 1)]
+    chain = [conv_bn_relu(channels_in, channels_in, 2) for _ in range(links - 1)]
     return nn.Sequential(*chain, nn.Sequential(conv3x3(channels_in, channels_out, 2), nn.BatchNorm2D(channels_out)))
 
 
@@ -47,51 +63,54 @@ def _fuse_layer(widths: Sequence[int], i: int, j: int) -> nn.Layer:
     return _Up(widths[j], widths[i], 2 ** (j - i)) if j > i else _down(widths[j], widths[i], i - j)
 
 
-class _Module(nn.Layer):
-    """Four blocks on each branch, then every output is the sum of all branches in its resolution."""
+class Module(nn.Layer):
+    """Blocks on each branch, then every output is the sum of all branches in its resolution."""
 
-    def __init__(self, widths: Sequence[int], outputs: int) -> None:
+    def __init__(self, widths: Sequence[int], blocks: Sequence[int], outputs: int) -> None:
+        """Branches of `widths` channels and so many `blocks`, of which the first `outputs` are fused and go on."""
         super().__init__()
         self.branches = nn.LayerList(
-            [nn.Sequential(*(BasicBlock(width, width) for _ in range(_BLOCKS))) for width in widths]
+            [nn.Sequential(*(BasicBlock(widths[i], widths[i]) for _ in range(n))) for i, n in enumerate(blocks)]
         )
         self.fuse_layers = nn.LayerList(
             [nn.LayerList([_fuse_layer(widths, i, j) for j in range(len(widths))]) for i in range(outputs)]
         )
         self.relu = nn.ReLU()
 
-    def forward(self, x: list[Tensor]) -> list[Tensor]:
+    def branch(self, x: list[Tensor]) -> list[Tensor]:
+        """Features of each branch after its blocks."""
+        return [branch(x[i]) for i, branch in enumerate(self.branches)]
+
+    def fuse(self, x: list[Tensor]) -> list[Tensor]:
         """Features of all branches to those of the outputs."""
-        x = [branch(x[i]) for i, branch in enumerate(self.branches)]
         return [self.relu(sum(layer(x[j]) for j, layer in enumerate(layers))) for layers in self.fuse_layers]
+
+    def forward(self, x: list[Tensor]) -> list[Tensor]:
+        """Features of all branches to those of the outputs, after the blocks."""
+        return self.fuse(self.branch(x))
 
 
 class _Stage(nn.Sequential):
     """Modules one after another; the last gives `outputs` branches, the others all."""
 
     def __init__(self, count: int, widths: Sequence[int], outputs: int) -> None:
-        rest = [_Module(widths, len(widths)) for _ in range(count - 1)]
-        super().__init__(*rest, _Module(widths, outputs))
+        blocks = [_BLOCKS] * len(widths)
+        rest = [Module(widths, blocks, len(widths)) for _ in range(count - 1)]
+        super().__init__(*rest, Module(widths, blocks, outputs))
 
 
 def _transition(old: Sequence[int], new: Sequence[int]) -> nn.LayerList:
     """From the branches of a stage to those of the next, one more: the new one comes from the lowest."""
-    same = [nn.Identity() if a == b else _conv_bn_relu(a, b, 1) for a, b in zip(old, new, strict=False)]
-    return nn.LayerList([*same, nn.Sequential(_conv_bn_relu(old[-1], new[-1], 2))])
+    same = [nn.Identity() if a == b else conv_bn_relu(a, b) for a, b in zip(old, new, strict=False)]
+    return nn.LayerList([*same, nn.Sequential(conv_bn_relu(old[-1], new[-1], 2))])
 
 
-class HRNetBody(nn.Layer):
+class HRNetBody(Stem):
     """Features at a quarter of the input's size and below, from an image whose sides are multiples of 32."""
 
     def __init__(self, width: int, *, branches: int = 1) -> None:
         """Branches of `width`, 2, 4 and 8 `width` channels, of which the last module gives the first `branches`."""
         super().__init__()
-        self.conv1 = conv3x3(3, 64, 2)
-        self.bn1 = nn.BatchNorm2D(64)
-        self.conv2 = conv3x3(64, 64, 2)
-        self.bn2 = nn.BatchNorm2D(64)
-        self.relu = nn.ReLU()
-        self.layer1 = nn.Sequential(Bottleneck(64, 64), *(Bottleneck(256, 64) for _ in range(_BLOCKS - 1)))
         old = [256]
         for stage, count in _MODULES.items():
             new = [width * 2**i for i in range(stage)]
@@ -102,10 +121,7 @@ class HRNetBody(nn.Layer):
 
     def features(self, image: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W) to features (B, width, H / 4, W / 4), (B, 2 width, H / 8, W / 8) and so on."""
-        x = self.relu(self.bn1(self.conv1(image)))
-        x = self.relu(self.bn2(self.conv2(x)))
-        x = [self.layer1(x)]
-
+        x = [self.stem(image)]
         x = self.stage2(_branch(self.transition1, x))
         x = self.stage3(_branch(self.transition2, x))
         return self.stage4(_branch(self.transition3, x))

@@ -1,6 +1,16 @@
 """Blocks that several networks are made of."""
 
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
 from paddle import Tensor, nn
+from pydantic import Field
+
+Positive = Annotated[int, Field(gt=0)]
+Shapes = Mapping[str, Sequence[int]]  # of a checkpoint's weights, by name
 
 
 def conv3x3(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2D:
@@ -13,13 +23,22 @@ def conv1x1(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2D:
     return nn.Conv2D(channels_in, channels_out, 1, stride, bias_attr=False)
 
 
+def conv_bn_relu(
+    channels_in: int, channels_out: int, stride: int = 1, *, kernel: int = 3, bias: bool | None = False
+) -> nn.Sequential:
+    """Convolution that keeps the size at stride 1, batch norm and ReLU."""
+    bias_attr = None if bias else False
+    conv = nn.Conv2D(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias_attr=bias_attr)
+    return nn.Sequential(conv, nn.BatchNorm2D(channels_out), nn.ReLU())
+
+
 def final_conv(channels_in: int, num_joints: int, kernel: int) -> nn.Conv2D:
     """Convolution with bias that gives one map a joint, kernel 1 or 3."""
     return nn.Conv2D(channels_in, num_joints, kernel, padding=kernel // 2)
 
 
-def init_normal(network: nn.Layer, std: float = 0.001) -> None:
-    """Draw all (transposed) convolutions' weights from a normal distribution; biases 0, batch norms 1 and 0.
+def init_normal(network: nn.Layer, std: float = 0.001, *, biases: bool = True) -> None:
+    """Draw all (transposed) convolutions' weights from a normal distribution; batch norms 1 and 0, and `biases` 0.
 
     So PoseResNet and HRNet start where no weights are loaded (their published code; the papers do not say it).
     """
@@ -29,8 +48,22 @@ def init_normal(network: nn.Layer, std: float = 0.001) -> None:
             normal(layer.weight)
         elif isinstance(layer, nn.BatchNorm2D):
             one(layer.weight)
-        if getattr(layer, "bias", None) is not None:
+        if biases and getattr(layer, "bias", None) is not None:
             zero(layer.bias)
+
+
+def init_uniform(network: nn.Layer) -> None:
+    """Draw all (transposed) convolutions' and linear layers' weights and biases as PyTorch does, which Paddle does not.
+
+    Uniform within 1 / sqrt(n), n inputs of each output; of a transposed convolution, n outputs of each input.
+    """
+    for layer in network.sublayers():
+        if isinstance(layer, nn.Conv2D | nn.Conv2DTranspose | nn.Linear):
+            fan = layer.weight.shape[0] if isinstance(layer, nn.Linear) else math.prod(layer.weight.shape[1:])
+            uniform = nn.initializer.Uniform(-(fan**-0.5), fan**-0.5)
+            uniform(layer.weight)
+            if layer.bias is not None:
+                uniform(layer.bias)
 
 
 class BasicBlock(nn.Layer):
@@ -45,7 +78,7 @@ class BasicBlock(nn.Layer):
         self.bn1 = nn.BatchNorm2D(width)
         self.conv2 = conv3x3(width, width)
         self.bn2 = nn.BatchNorm2D(width)
-        self.downsample = _shortcut(channels_in, width, stride)
+        self.downsample = shortcut(channels_in, width, stride)
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,7 +102,7 @@ class Bottleneck(nn.Layer):
         self.bn2 = nn.BatchNorm2D(width)
         self.conv3 = conv1x1(width, 4 * width)
         self.bn3 = nn.BatchNorm2D(4 * width)
-        self.downsample = _shortcut(channels_in, 4 * width, stride)
+        self.downsample = shortcut(channels_in, 4 * width, stride)
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,7 +113,7 @@ class Bottleneck(nn.Layer):
         return self.relu(y + self.downsample(x))
 
 
-def _shortcut(channels_in: int, channels_out: int, stride: int) -> nn.Layer:
+def shortcut(channels_in: int, channels_out: int, stride: int) -> nn.Layer:
     """The block's input in the shape of its output: itself where it fits, else a 1x1 convolution and a batch norm."""
     if stride == 1 and channels_in == channels_out:
         return nn.Identity()
