@@ -41,9 +41,22 @@ def parse(raw: Mapping[str, Any]) -> Config:
     raw = _in_one_place(raw)
     schema = _schema(raw)
     try:
-        return schema.model_validate(raw)
+        config = schema.model_validate(raw)
     except ValidationError as error:
         raise ValueError("\n".join(_explain(error, schema))) from None
+    _check_size(config)
+    return config
+
+
+def _check_size(config: Config) -> None:
+    """Refuse an input size that the network cannot halve as often as it does."""
+    from paddlepose.models import network_class
+
+    step = getattr(network_class(config.model.name), "multiple", 1)
+    size = config.model.image_size
+    if any(side % step for side in size):
+        fits = tuple(-(-side // step) * step for side in size)
+        raise ValueError(f"MODEL.IMAGE_SIZE {size}: {config.model.name} takes multiples of {step}, such as {fits}")
 
 
 def _read_yaml(text: str | bytes) -> Any:

@@ -1,8 +1,11 @@
 """Criteria: `criterion(outputs, batch)` gives a dict with `loss`, and its parts where it has any."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import paddle
 from paddle import Tensor
+
+Batch = Mapping[str, Tensor]
 
 
 class Heatmap:
@@ -17,15 +20,47 @@ class Heatmap:
         self.use_weight = use_weight
         self.hardest = hardest
 
-    def __call__(self, outputs: Sequence[Tensor], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Loss of outputs, each (B, K, h, w), against `target` (B, K, h, w) with `weight` (B, K, 1)."""
+    def __call__(self, outputs: Sequence[Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Loss of outputs, each (B, K, h, w), against `target` (B, K, h, w) with `weight` (B, K, 1).
+
+        Samples that `labelled` (B,), where there is such, marks with 0 count nothing.
+        """
         return {"loss": sum(self._one(output, batch) for output in outputs)}
 
-    def _one(self, output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    def _one(self, output: Tensor, batch: Batch) -> Tensor:
         difference = output - batch["target"]
         if self.use_weight:
             difference = difference * batch["weight"].unsqueeze(-1)
+        elif "labelled" in batch:
+            difference = difference * batch["labelled"].reshape([-1, 1, 1, 1])
         if self.hardest is None:
             return 0.5 * difference.square().mean()
         by_joint = 0.5 * difference.square().flatten(2).mean(-1)
         return by_joint.topk(min(self.hardest, by_joint.shape[1]), axis=1)[0].mean()
+
+
+class Distill:
+    """Fast pose distillation: each output is drawn to the labels and to a teacher's maps (Zhang et al., section 3.3).
+
+    A labelled sample counts with 1 - alpha for its labels and alpha for the teacher, an unlabelled one with 1 for the
+    teacher, at all joints.
+    """
+
+    def __init__(
+        self, criterion: Heatmap, teacher: Callable[[Batch], Tensor], alpha: float, *, use_weight: bool = True
+    ) -> None:
+        """`criterion` compares with the labels; `use_weight` has their weights count for the teacher's maps too."""
+        self.criterion, self.teacher, self.alpha, self.use_weight = criterion, teacher, alpha, use_weight
+
+    def __call__(self, outputs: Sequence[Tensor], batch: Batch) -> dict[str, Tensor]:
+        """The loss, and its parts without their shares: `pose` is the labels', `kd_pose` the teacher's."""
+        pose = self.criterion(outputs, batch)["loss"]
+        maps = self.teacher(batch)
+        labelled = batch.get("labelled", paddle.ones([len(maps)], maps.dtype))
+        weight = paddle.ones([1, 1, 1, 1], maps.dtype)
+        if self.use_weight:
+            weight = paddle.where(labelled.reshape([-1, 1, 1, 1]) > 0, batch["weight"].unsqueeze(-1), weight)
+        taught = sum(0.5 * (weight * (output - maps)).square().mean([1, 2, 3]) for output in outputs)
+        share = 1 - (1 - self.alpha) * labelled
+        loss = (1 - self.alpha) * pose + (share * taught).mean()
+        return {"loss": loss, "pose": pose, "kd_pose": taught.mean()}

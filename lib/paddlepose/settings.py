@@ -56,6 +56,8 @@ class DatasetSection(Section):
     rot_factor: float = Field(30, ge=0)  # degrees
     prob_half_body: float = Field(0, le=1)
     num_joints_half_body: int = 8
+    unlabelled_root: Path | None = None  # a folder of pictures, for distillation
+    unlabelled_box_file: Path | None = None  # people in them; without it each picture shows one
 
     @field_validator("dataset")
     @classmethod
@@ -92,6 +94,16 @@ class LossSection(Section):
     topk: Positive = 8
 
 
+class KdSection(Section):
+    """Distillation, which a teacher's weights turn on."""
+
+    teacher_cfg: Path | None = None
+    teacher_file: Path | None = None  # weights, or an .onnx file of any origin that has a card
+    alpha: Share = 0.5  # of the teacher in the loss of a labelled sample
+    labelled: bool = True  # use the labels; without, only people's boxes are taken from their file
+    keep_maps: bool = False  # on the disk; for training data that are not augmented
+
+
 class TrainSection(Section):
     """Optimisation. BATCH_SIZE is that of one step, over all processes."""
 
@@ -100,6 +112,8 @@ class TrainSection(Section):
     begin_epoch: int = Field(0, ge=0)
     end_epoch: Positive = 140
     resume: bool = False  # go on from the output folder's checkpoint, if there is one
+    checkpoint: Path | None = None  # weights of this very network to start from
+    stages: Positive = 1  # trainings one after another, each from the best weights of the one before
     optimizer: Literal["adam", "sgd", "rms"] = "adam"
     lr: float = Field(1e-3, gt=0)
     lr_type: Literal["MultiStepDecay", "PolynomialDecay"] = "MultiStepDecay"
@@ -125,6 +139,7 @@ class TestSection(Section):
     coco_bbox_file: Path | None = None
     image_thre: float = 0.0
     in_vis_thre: float = 0.2
+    bias: float = 0.0  # pixels subtracted from x and y before measuring; LPN's published figures on MPII have 1
     oks_thre: float = 0.9
     soft_nms: bool = False
 
@@ -162,6 +177,7 @@ class Config(Section):
     model: ModelSection = ModelSection()
     codec: CodecSection = CodecSection()
     loss: LossSection = LossSection()
+    kd: KdSection = KdSection()
     train: TrainSection = TrainSection()
     test: TestSection = TestSection()
     debug: DebugSection = DebugSection()
@@ -184,6 +200,21 @@ class Config(Section):
     def _boxes_are_given(self) -> Config:
         if self.dataset.dataset == "coco" and not self.test.use_gt_bbox and self.test.coco_bbox_file is None:
             raise ValueError("TEST.COCO_BBOX_FILE is missing; give it, or measure with TEST.USE_GT_BBOX: true")
+        return self
+
+    @model_validator(mode="after")
+    def _teacher_is_given(self) -> Config:
+        kd, data = self.kd, self.dataset
+        if kd.teacher_file is None:
+            wants = {"KD.TEACHER_CFG": kd.teacher_cfg, "KD.LABELLED: false": not kd.labelled}
+            wants |= {"KD.KEEP_MAPS": kd.keep_maps, "DATASET.UNLABELLED_ROOT": data.unlabelled_root}
+            if asked := [key for key, value in wants.items() if value]:
+                raise ValueError(f"{asked[0]} needs a teacher: give its weights or .onnx file as KD.TEACHER_FILE")
+        elif kd.teacher_cfg is None and kd.teacher_file.suffix != ".onnx":
+            raise ValueError(f"KD.TEACHER_FILE {kd.teacher_file}: give the YAML of its network as KD.TEACHER_CFG")
+        if kd.keep_maps and (data.flip or data.scale_factor or data.rot_factor or data.prob_half_body > 0):
+            still = "DATASET.FLIP false DATASET.SCALE_FACTOR 0 DATASET.ROT_FACTOR 0 DATASET.PROB_HALF_BODY 0"
+            raise ValueError(f"KD.KEEP_MAPS: only for data that are not augmented: set {still}")
         return self
 
     def arguments(self, section: Literal["model", "codec"]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from paddlepose.core.types import Skeleton
 
 Maps = NDArray[np.float32]
+Points = NDArray[np.float64]
+Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,22 @@ class Codec:
         values = np.exp(-(distance**2) / (2 * self.sigma**2))
         return np.where(np.abs(distance) <= reach, values, 0).astype(np.float32)
 
-    def decode(self, maps: Maps) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def decode(self, maps: Maps) -> tuple[Points, NDArray[np.float64]]:
         """Joints (B, K, 2) in pixels of the crop and their scores (B, K), from maps (B, K, h, w).
 
         The score is the maximum; where it is not above 0 the joint is at (0, 0).
         """
-        xy, scores = peaks(maps)
+        xy, scores = self.locate(maps)
         if self.post_process:
-            xy = xy + _quarter_offset(maps, xy)
+            xy = xy + quarter_offset(maps, xy)
         return xy * self.stride, scores.astype(np.float64)
+
+    def locate(self, maps: Maps) -> tuple[Points, Scores]:
+        """Places (B, K, 2) in pixels of the map and values (B, K) of the maxima, by which training's accuracy is taken.
+
+        Places are (0, 0) where the value is not above 0.
+        """
+        return peaks(maps)
 
     def flip(self, maps: Maps, skeleton: Skeleton) -> Maps:
         """Maps (B, K, h, w) of a mirrored crop, as if it had not been mirrored."""
@@ -75,7 +84,7 @@ class Codec:
         return np.concatenate([flipped[..., :1], flipped[..., :-1]], axis=-1)
 
 
-def peaks(maps: Maps) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+def peaks(maps: Maps) -> tuple[Points, Scores]:
     """First maximum of each map: its place (B, K, 2) in pixels of the map, (0, 0) if not above 0, and value (B, K)."""
     flat = maps.reshape(*maps.shape[:2], -1)
     index = flat.argmax(-1)
@@ -84,10 +93,10 @@ def peaks(maps: Maps) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     return np.stack([x, y], -1) * (values > 0)[..., None].astype(np.float64), values
 
 
-def _quarter_offset(maps: Maps, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A quarter pixel (B, K, 2) towards the higher neighbour; none for maxima at x or y of 1, or at the border."""
+def quarter_offset(maps: Maps, xy: Points) -> Points:
+    """A quarter pixel (B, K, 2) towards the higher neighbour; none for places at x or y of 1, or at the border."""
     height, width = maps.shape[2:]
-    x, y = np.moveaxis(xy.astype(np.int64), -1, 0)
+    x, y = np.moveaxis((xy + 0.5).astype(np.int64), -1, 0)
     inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
     x, y = np.where(inside, x, 1), np.where(inside, y, 1)
     batch, joint = np.ogrid[: maps.shape[0], : maps.shape[1]]

@@ -24,6 +24,7 @@ _VALUES = {
     "workers": "WORKERS",
     "batch_size": "TRAIN.BATCH_SIZE",
     "coco_bbox_file": "TEST.COCO_BBOX_FILE",
+    "tcfg": "KD.TEACHER_CFG",
 }
 
 

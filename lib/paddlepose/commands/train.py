@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +14,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from visualdl import LogWriter
 
 from paddlepose.commands import _options
+from paddlepose.core.files import written_beside
 from paddlepose.engine import checkpoint, distributed, optim
 from paddlepose.engine.debug import DebugPictures
 from paddlepose.engine.ema import Ema
@@ -29,6 +31,7 @@ def main(argv: Sequence[str]) -> int:
     parser = _options.parser("Train a network.")
     _options.add_loop_options(parser)
     parser.add_argument("--batch_size", type=int, help="samples in one step, over all processes")
+    parser.add_argument("--tcfg", type=Path, help="the teacher's YAML file, as KD.TEACHER_CFG")
     parser.add_argument("--resume", action="store_true", help="go on from the output folder's checkpoint")
     parser.add_argument("--resume_model", type=Path, help="go on from the checkpoint in this folder")
     arguments = _options.parse(parser, argv)
@@ -39,14 +42,38 @@ def main(argv: Sequence[str]) -> int:
         if not (resume_from / checkpoint.FILE).is_file():
             raise FileNotFoundError(f"--resume_model {resume_from}: expected a folder that has {checkpoint.FILE}")
     job.start("train")
-    # Names of the optimiser's state, by which a checkpoint finds it, start from zero whatever was trained before.
-    with logging_redirect_tqdm(), unique_name.guard():
-        train(job, resume_from)
+    with logging_redirect_tqdm():
+        train_in_stages(job, resume_from)
     return 0
 
 
-def train(job: Job, resume_from: Path | None) -> None:
-    """Train as a job's configuration says, measure after each epoch, keep the best.
+def train_in_stages(job: Job, resume_from: Path | None) -> None:
+    """Train TRAIN.STAGES times, each time from the best weights of the time before and with a fresh optimiser.
+
+    The iterative training of lightweight pose networks (Zhang et al., section 3.4). Stages have folders of their own in
+    the job's, which gets the best stage's weights.
+    """
+    count = job.config.train.stages
+    if count == 1:
+        train(job, resume_from)
+        return
+    best, start = float("-inf"), job.config.train.checkpoint
+    for number in range(count):
+        stage = job.stage(number, start)
+        _LOG.info("=> stage %d of %d, in %s", number + 1, count, stage.folder)
+        reached = train(stage, resume_from and resume_from / stage.folder.name)
+        start = stage.folder / "model_best.pdparams"
+        if reached > best and distributed.rank() == 0:
+            best = reached
+            for name in ("model_best", "final_state"):
+                with written_beside(job.folder / f"{name}.pdparams") as unfinished:
+                    shutil.copyfile(start, unfinished)
+
+
+# Names of the optimiser's state, by which a checkpoint finds it, start from zero whatever was trained before.
+@unique_name.guard()
+def train(job: Job, resume_from: Path | None) -> float:
+    """Train as a job's configuration says, measure after each epoch, keep the best: its headline figure.
 
     Raises:
         FloatingPointError: a loss is not finite.
@@ -58,7 +85,7 @@ def train(job: Job, resume_from: Path | None) -> None:
     model = job.network()
     step = Step(
         distributed.share(model),
-        job.criterion,
+        job.training_criterion(len(train_loader.samples)),
         optim.build(options, model),
         accumulate=options.accumulate,
         amp=options.amp,
@@ -73,6 +100,9 @@ def train(job: Job, resume_from: Path | None) -> None:
     watch = TrainWatch(job.config, writer, _pictures(job, "train"))
     test_watch = TestWatch(job.config, _pictures(job, "val"))
     rate = optim.learning_rate(options, len(train_loader))
+    if job.teacher and first == options.begin_epoch:
+        job.measure(job.teacher.as_network(), test_loader, test_watch, title=f"teacher {job.teacher.name}")
+        job.measure(as_network(model), test_loader, test_watch, title=f"student {job.title}")
 
     def after_epoch(epoch: int) -> None:
         """Measure, and keep the state; the first process does what is alone its own."""
@@ -88,6 +118,7 @@ def train(job: Job, resume_from: Path | None) -> None:
     fit(step, train_loader, lambda n: watch.rate(rate(n)), epochs=epochs, watch=watch, after_epoch=after_epoch)
     if main_process:
         checkpoints.finish()
+    return checkpoints.best
 
 
 def _check(job: Job) -> None:

@@ -76,6 +76,7 @@ class Person:
         area: of the person's outline, in square pixels.
         score: the detector's confidence; 1 for a labelled person.
         crowd: the box holds a group.
+        labelled: the joints are known, even if they are not visible.
     """
 
     joints: NDArray[np.float64]
@@ -84,6 +85,7 @@ class Person:
     area: float
     score: float = 1.0
     crowd: bool = False
+    labelled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,13 @@ def as_network(model: nn.Layer) -> Network:
     return network
 
 
-def run(predictor: TopDown, loader: Loader, metric: Metric, *, criterion: Criterion, watch: Watch) -> Result | None:
-    """Poses of all samples, measured. With several processes each takes a share; only the first gets the result."""
+def run(
+    predictor: TopDown, loader: Loader, metric: Metric, *, criterion: Criterion, watch: Watch, bias: float = 0.0
+) -> Result | None:
+    """Poses of all samples, moved by `-bias` pixels and measured.
+
+    With several processes each takes a share; only the first gets the result.
+    """
     samples = loader.samples
     loss, found = Average(), {}
     watch.begin(0, len(loader))
@@ -61,7 +66,7 @@ def run(predictor: TopDown, loader: Loader, metric: Metric, *, criterion: Criter
         return None
     everyone = {index: pose for share, _, _ in shares for index, pose in share.items()}
     for record, poses in _by_record(samples, everyone):
-        metric.add(record, poses)
+        metric.add(record, Poses(poses.xy - bias, poses.scores, poses.score))
     figures = metric.compute()
     loss = sum(total for _, total, _ in shares) / sum(count for *_, count in shares)
     return Result(figures, figures.get(metric.headline, 0.0), loss)

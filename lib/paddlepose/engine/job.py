@@ -13,14 +13,18 @@ import paddle
 from paddle import nn
 
 from paddlepose import cpu, plugins
+from paddlepose.config import load_config
 from paddlepose.core.files import written_beside
 from paddlepose.core.predict import Network, TopDown
-from paddlepose.core.types import Card, Skeleton
+from paddlepose.core.types import Card, ImageRecord, Skeleton
+from paddlepose.datasets import _unlabelled
 from paddlepose.engine import distributed, evaluate, weights
 from paddlepose.engine.loader import Loader
-from paddlepose.losses import Heatmap
+from paddlepose.engine.teacher import KeptMaps, Teacher
+from paddlepose.losses import Distill, Heatmap
 from paddlepose.metrics import Metric, markdown
 from paddlepose.models import build_network
+from paddlepose.runtime import OrtNetwork
 from paddlepose.samples.topdown import TopDownSamples
 from paddlepose.settings import Config
 
@@ -34,6 +38,12 @@ class Job:
         """A job called `name`, as its YAML file; nothing is read or written yet."""
         self.config = config
         self.name = name
+
+    def stage(self, number: int, start: Path | None) -> Job:
+        """One of several trainings of this job, from the weights at `start`, in a folder of its own."""
+        train = self.config.train.model_copy(update={"checkpoint": start})
+        config = self.config.model_copy(update={"train": train, "seed": self.config.seed + number})
+        return Job(config, f"{self.name}/stage{number}")
 
     @property
     def model_name(self) -> str:
@@ -94,7 +104,7 @@ class Job:
         if options.batch_size % world:
             size = f"{title}.BATCH_SIZE {options.batch_size}"
             raise ValueError(f"{size}: {world} processes cannot share it evenly; give a multiple of {world}")
-        records = self.dataset.records(config.source(train=train))
+        records = self._training_records() if train else self.dataset.records(config.source(train=False))
         return Loader(
             TopDownSamples(records, self.card, config, train=train),
             options.batch_size,
@@ -104,8 +114,56 @@ class Job:
             world=world,
         )
 
+    def _training_records(self) -> list[ImageRecord]:
+        """People to train on: labelled, or of pictures that only a teacher has to say something of, or both."""
+        config, folder = self.config, self.config.dataset.unlabelled_root
+        found = [] if folder and not config.kd.labelled else self.dataset.records(config.source(train=True))
+        if not config.kd.labelled:
+            found = _unlabelled.without_labels(found)
+        if folder:
+            width, height = self.card.input_size
+            joints, boxes = len(self.skeleton.joints), config.dataset.unlabelled_box_file
+            found += _unlabelled.records(folder, boxes, joints=joints, aspect=width / height)
+        return found
+
+    @cached_property
+    def teacher(self) -> Teacher | None:
+        """The network that KD names, where it names one.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is not that network's, or its joints or its input's shape are not the student's.
+        """
+        path, settings = self.config.kd.teacher_file, self.config.kd.teacher_cfg
+        if path is None:
+            return None
+        if path.suffix == ".onnx":
+            network = OrtNetwork(path)
+            return Teacher(network, network.card, self.card)
+        config = load_config(settings)
+        data = self.config.dataset.model_copy(update={"color_rgb": config.dataset.color_rgb})
+        job = Job(config.model_copy(update={"dataset": data}), settings.stem)
+        _LOG.info("=> the teacher is %s", job.title)
+        return Teacher(job.trained_network(path), job.card, self.card)
+
+    def training_criterion(self, samples: int) -> Heatmap | Distill:
+        """What the network is trained on: the labels of `samples`, or these and a teacher's maps."""
+        kd, teacher = self.config.kd, self.teacher
+        if teacher is None:
+            return self.criterion
+        if kd.keep_maps:
+            data = self.config.dataset.model_dump_json(), self.config.model.model_dump_json()
+            file = kd.teacher_file.stat()
+            origin = f"{kd} {file.st_size} {file.st_mtime_ns} {data} {distributed.rank()}"
+            shape = samples, len(self.skeleton.joints)
+            teacher = KeptMaps(teacher, self.folder / "teacher", shape, origin=origin)
+        use_weight = self.config.loss.use_target_weight
+        return Distill(self.criterion, teacher, kd.alpha, use_weight=use_weight)
+
     def network(self) -> nn.Layer:
-        """The network with new weights: drawn as the papers do, then those of MODEL.PRETRAINED that fit.
+        """The network as training starts: drawn as the papers do, then those of MODEL.PRETRAINED that fit.
+
+        TRAIN.CHECKPOINT has all its weights, if it is given.
 
         Raises:
             FileNotFoundError: there is no file of pretrained weights.
@@ -117,6 +175,9 @@ class Job:
             model.init_weights()
         if self.config.model.pretrained:
             weights.load_pretrained(model, self.config.model.pretrained)
+        if self.config.train.checkpoint:
+            _LOG.info("=> loading model from %s", self.config.train.checkpoint)
+            weights.load(model, self.config.train.checkpoint)
         return model
 
     def trained_network(self, path: Path | None = None) -> nn.Layer:
@@ -139,13 +200,8 @@ class Job:
         model = build_network(self.config, len(self.card.skeleton.joints))
         model.eval()
         image_size, heatmap_size = self.config.model.image_size, self.config.model.heatmap_size
-        try:
-            with paddle.no_grad():
-                found = tuple(model(paddle.zeros([1, 3, *image_size[::-1]]))[-1].shape[:1:-1])
-        except ValueError as error:  # of Paddle, about the shapes in some layer
-            raise ValueError(
-                f"MODEL.IMAGE_SIZE {image_size}: {self.model_name} cannot take it; sides that 64 divides fit"
-            ) from error
+        with paddle.no_grad():
+            found = tuple(model(paddle.zeros([1, 3, *image_size[::-1]]))[-1].shape[:1:-1])
         if found != heatmap_size:
             made = f"{self.model_name} makes heatmaps of {found} from MODEL.IMAGE_SIZE {image_size}"
             raise ValueError(f"MODEL.HEATMAP_SIZE {heatmap_size}: {made}")
@@ -160,12 +216,16 @@ class Job:
         """
         return self.dataset.metric(self.config.source(train=False), self.folder, self.config.test)
 
-    def measure(self, network: Network, loader: Loader, watch: evaluate.Watch) -> evaluate.Result | None:
+    def measure(
+        self, network: Network, loader: Loader, watch: evaluate.Watch, *, title: str | None = None
+    ) -> evaluate.Result | None:
         """Figures on the test split, printed as a table; only the first of several processes has them."""
-        predictor = TopDown(network, self.card, flip_test=self.config.test.flip_test)
-        result = evaluate.run(predictor, loader, self.metric(), criterion=self.criterion, watch=watch)
+        options = self.config.test
+        predictor = TopDown(network, self.card, flip_test=options.flip_test)
+        metric = self.metric()
+        result = evaluate.run(predictor, loader, metric, criterion=self.criterion, watch=watch, bias=options.bias)
         if result:
-            _LOG.info("%s", "\n".join(markdown(self.title, result.figures)))
+            _LOG.info("%s", "\n".join(markdown(title or self.title, result.figures)))
         return result
 
     def choose_device(self) -> None:

@@ -28,13 +28,18 @@ class Average:
 
 @dataclass
 class Meters:
-    """Averages over the steps of an epoch: seconds a step, seconds waiting for data, loss, accuracy, learning rate."""
+    """Averages over the steps of an epoch: seconds a step, seconds waiting for data, loss, accuracy, learning rate.
+
+    Attributes:
+        parts: of the loss, by name, where it has any.
+    """
 
     time: Average = field(default_factory=Average)
     data: Average = field(default_factory=Average)
     loss: Average = field(default_factory=Average)
     accuracy: Average = field(default_factory=Average)
     rate: Average = field(default_factory=Average)
+    parts: dict[str, Average] = field(default_factory=dict)
     _last: float = field(default_factory=perf_counter)
 
     def loaded(self) -> None:
@@ -59,6 +64,7 @@ def train_line(meters: Meters, *, epoch: int, step: int, steps: int, end_epoch: 
             f"Speed {batch / meters.time.value:.1f} samples/s",
             f"Data {meters.data.value:.3f}s ({meters.data.mean:.3f}s)",
             f"Lr {meters.rate.value:.5f} ({meters.rate.mean:.5f})",
+            *(f"{name.upper()}_Loss {part.value:.5f} ({part.mean:.5f})" for name, part in meters.parts.items()),
             f"Loss {meters.loss.value:.5f} ({meters.loss.mean:.5f})",
             f"Accuracy {meters.accuracy.value:.3f} ({meters.accuracy.mean:.3f})",
             f"eta: {eta}",

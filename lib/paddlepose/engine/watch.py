@@ -9,9 +9,10 @@ from typing import Any
 from paddle import Tensor
 from visualdl import LogWriter
 
+from paddlepose import codecs
 from paddlepose.engine import distributed
 from paddlepose.engine.debug import DebugPictures
-from paddlepose.engine.report import Meters, test_line, train_line
+from paddlepose.engine.report import Average, Meters, test_line, train_line
 from paddlepose.metrics.accuracy import accuracy
 from paddlepose.settings import Config
 
@@ -23,6 +24,7 @@ class _Watch:
 
     def __init__(self, config: Config, pictures: DebugPictures | None = None) -> None:
         self.config = config
+        self.locate = codecs.build(config.codec_settings()).locate
         self.pictures = pictures
         self.epoch = self.steps = 0
         self.meters = Meters()
@@ -41,7 +43,10 @@ class _Watch:
         """Take the step's time, loss and accuracy; print them if it is their turn."""
         count = len(batch["image"])
         self.meters.loss.add(losses["loss"].item(), count)
-        self.meters.accuracy.add(*accuracy(outputs[-1].astype("float32").numpy(), batch["target"].numpy()))
+        for name in sorted(losses.keys() - {"loss"}, reverse=True):
+            self.meters.parts.setdefault(name, Average()).add(losses[name].item(), count)
+        maps = outputs[-1].astype("float32").numpy()
+        self.meters.accuracy.add(*accuracy(maps, batch["target"].numpy(), self.locate))
         self.meters.stepped()
         if number % self.config.print_freq == 0:
             self.say(number, count)
@@ -80,6 +85,8 @@ class TrainWatch(_Watch):
         if self.writer:
             at = self.epoch * self.steps + number
             self.writer.add_scalar("train_loss", self.meters.loss.value, at)
+            for name, part in self.meters.parts.items():
+                self.writer.add_scalar(f"train_{name}_loss", part.value, at)
             self.writer.add_scalar("train_acc", self.meters.accuracy.value, at)
             self.writer.add_scalar("train_lr", self.meters.rate.value, at)
 

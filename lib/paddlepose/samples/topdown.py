@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class TopDownSample(TypedDict):
-    """One crop: image (3, H, W), target (K, h, w), weight (K, 1), and the sample's number ()."""
+    """One crop: image (3, H, W), target (K, h, w), weight (K, 1), labelled () 1 or 0, and the sample's number ()."""
 
     image: NDArray[np.float32]
     target: NDArray[np.float32]
     weight: NDArray[np.float32]
+    labelled: np.float32
     index: int
 
 
@@ -74,7 +75,10 @@ class TopDownSamples:
         if self.weights is not None:
             weight = weight * np.float32(self.weights)[:, None]
         crop = warp(picture, matrix, self.card.input_size)
-        return TopDownSample(image=to_input(crop, self.card), target=target, weight=weight, index=index)
+        labelled = np.float32(person.labelled)
+        return TopDownSample(
+            image=to_input(crop, self.card), target=target, weight=weight, labelled=labelled, index=index
+        )
 
     def place(self, person: Person, change: Draw, image_width: int) -> tuple[NDArray[np.float64], NDArray[np.floating]]:
         """Matrix from the (mirrored) image to the crop, and the joints (K, 3) in pixels of the (mirrored) image."""

@@ -1,0 +1,124 @@
+"""A trained network that teaches another one: it answers to the same crops, in the student's size and colours."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+from paddle import Tensor, nn
+
+from paddlepose.core.types import Card
+from paddlepose.losses import Batch
+from paddlepose.runtime import OrtNetwork
+
+_LOG = logging.getLogger(__name__)
+
+
+class Teacher:
+    """A teacher's last maps for a student's batches; nothing of the teacher changes.
+
+    Attributes:
+        name: of its network.
+    """
+
+    def __init__(self, network: nn.Layer | OrtNetwork, card: Card, student: Card) -> None:
+        """`network` as its `card` says, for a student that is used as its own card says.
+
+        Where the channels' order or normalization differs, the teacher gets its own. Where sizes differ, crops are
+        resized to the teacher's and maps to the student's, bilinearly, a point (x, y) staying at the same share of
+        width and height.
+
+        Raises:
+            ValueError: the joints or the aspect ratio of the input differ.
+        """
+        _check(card, student)
+        self.name = card.model
+        self.network = network
+        if isinstance(network, nn.Layer):
+            network.eval()
+        own, others = [np.float32([card.mean, card.std]), np.float32([student.mean, student.std])]
+        if card.rgb != student.rgb:
+            others = others[:, ::-1]
+        self.mirrored = card.rgb != student.rgb
+        self.scale = paddle.to_tensor((others[1] / own[1]).reshape(1, 3, 1, 1))
+        self.shift = paddle.to_tensor(((others[0] - own[0]) / own[1]).reshape(1, 3, 1, 1))
+        self.input_size, self.map_size = card.input_size, tuple(student.codec["heatmap_size"])
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Maps (B, K, h, w) in the student's size for `image` (B, 3, H, W), the student's input."""
+        return self.maps(batch["image"])
+
+    @paddle.no_grad()
+    def maps(self, image: Tensor) -> Tensor:
+        """The same for images alone."""
+        image = image[:, [2, 1, 0]] if self.mirrored else image
+        image = resize(image * self.scale + self.shift, self.input_size)
+        if isinstance(self.network, nn.Layer):
+            maps = self.network(image)[-1]
+        else:
+            maps = paddle.to_tensor(self.network(image.numpy())[-1])
+        return resize(maps, self.map_size)
+
+    def as_network(self) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """The teacher as a network function that takes the student's input and answers in the student's size."""
+        return lambda images: [self.maps(paddle.to_tensor(images)).numpy()]
+
+
+def _check(card: Card, student: Card) -> None:
+    if card.skeleton.joints != student.skeleton.joints:
+        own, others = (", ".join(c.skeleton.joints) for c in (card, student))
+        raise ValueError(f"KD.TEACHER_FILE: the teacher's joints are {own}; the student's are {others}")
+    (width, height), (own_width, own_height) = student.input_size, card.input_size
+    if width * own_height != height * own_width:
+        sizes = f"{card.input_size}, another aspect ratio than the student's {student.input_size}"
+        raise ValueError(f"KD.TEACHER_FILE: the teacher's MODEL.IMAGE_SIZE is {sizes}")
+    spread, own_spread = (c.codec["sigma"] / c.codec["heatmap_size"][0] for c in (student, card))
+    if abs(spread / own_spread - 1) > 0.01:
+        _LOG.warning("the teacher's Gaussians are %.2f times as wide as the student's targets", own_spread / spread)
+
+
+def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps (B, C, h, w) in another `size` (width, height), bilinear between pixels."""
+    height, width = maps.shape[2:]
+    if (width, height) == size:
+        return maps
+    rows, columns = _between(height, size[1]), _between(width, size[0])
+    return paddle.matmul(paddle.matmul(paddle.to_tensor(rows), maps), paddle.to_tensor(columns), transpose_y=True)
+
+
+def _between(old: int, new: int) -> NDArray[np.float32]:
+    """Shares (new, old) of old pixels in new ones; new pixel i lies at i * old / new, as crops of other sizes do."""
+    place = np.minimum(np.arange(new) * old / new, old - 1)
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(old))).astype(np.float32)
+
+
+class KeptMaps:
+    """A teacher that looks at each sample once, for training data that are not augmented; its maps stay on the disk."""
+
+    def __init__(self, teacher: Teacher, folder: Path, shape: tuple[int, int], *, origin: str) -> None:
+        """Maps of `shape` (samples, joints) in 16 bits; `origin`, a text on teacher and data, is their name."""
+        self.teacher = teacher
+        folder.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(origin.encode()).hexdigest()[:16]
+        self.kept = _open(folder / f"{name}_maps.npy", np.float16, (*shape, *teacher.map_size[::-1]))
+        self.known = _open(folder / f"{name}_known.npy", np.bool_, shape[:1])
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Maps (B, K, h, w) of the samples whose numbers are `index` (B,)."""
+        index = batch["index"].numpy()
+        new = np.flatnonzero(~self.known[index])
+        if len(new):
+            self.kept[index[new]] = self.teacher.maps(batch["image"][paddle.to_tensor(new)]).numpy()
+            self.known[index[new]] = True
+        return paddle.to_tensor(self.kept[index].astype(np.float32))
+
+
+def _open(path: Path, kind: type, shape: tuple[int, ...]) -> NDArray[Any]:
+    """An array in a file, of zeros where there was none."""
+    return np.lib.format.open_memmap(path, "r+" if path.is_file() else "w+", kind, shape)
