@@ -66,7 +66,7 @@ def job(arguments: argparse.Namespace) -> Job:
     if arguments.gpus is not None:
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", arguments.gpus)
         settings += ["DEVICE", "gpu"]
-    return Job(load_config(arguments.cfg, settings), arguments.cfg.name.split(".")[0])
+    return Job(load_config(arguments.cfg, settings), arguments.cfg.stem)
 
 
 def parse(result: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
