@@ -107,11 +107,9 @@ def test_step_golden(golden, golden_weights, name):
         losses["loss"].backward()
         if number == 0:
             parameters = dict(student.named_parameters())
-            compared = {
-                key: norm
-                for key, norm in description["grad_norms"].items()
-                if not key.endswith("bias") or "bn" in key or key.startswith(("score.", "fc.")) and ".1." in key
-            }
+            # A convolution's bias shifts what the next batch norm centres again: its gradient is zero but for noise.
+            noise = [k for k in description["grad_norms"] if k.endswith("bias") and k.split(".")[-2].startswith("conv")]
+            compared = {key: norm for key, norm in description["grad_norms"].items() if key not in noise}
             for key, norm in compared.items():
                 np.testing.assert_allclose(float(parameters[key].grad.norm()), norm, rtol=1e-6, err_msg=key)
         optimizer.step()

@@ -5,6 +5,7 @@ import codecs
 import os
 import pickle
 import subprocess
+import sys
 from collections import OrderedDict
 
 import numpy as np
@@ -105,6 +106,81 @@ def test_dice_are_an_error(tmp_path):
         path.write_bytes(rng.bytes(40))
         with pytest.raises(ValueError, match=r"a.pdparams: "):
             read_pickle(path)
+
+
+# What a few bytes can ask for: an endless number, or terabytes; and what came of it.
+LATIN = b"\x80\x02c_codecs\nencode\nqd" + pickle.dumps(("a" * 2**20, "latin1"), 2)[2:-1] + b"qeR"
+BOMBS = {
+    "a place in the memo": (b"\x80\x02Nr\xff\xff\xff\x7f.", ": read"),
+    "places that collide": (b"N%b." % b"".join(b"p%d\n" % (i * (2**61 - 1)) for i in range(50_000)), ": read"),
+    "digits": (b"I" + b"9" * 2**22 + b"\n.", "a line of text has no end"),
+    "a long number": (b"\x80\x02\x8b\xff\xff\xff\x7f", "refused, not read: it has instructions that"),
+    "keys that collide": (pickle.dumps({i * (2**61 - 1): 0 for i in range(3)}), "keys are no names"),
+    "a key in a key": (b"\x80\x02}N%bNs." % (b"2\x86" * 99), "keys are no names"),
+    "a value in a value": (b"\x80\x02N%b." % (b"2\x86" * 99), ": read"),
+    "lists in lists": (b"\x80\x02%b%b." % (b"]" * 10**5, b"a" * (10**5 - 1)), ": read"),
+    "bytes": (b"\x80\x04\x8e" + bytes(6) + b"\1\0.", "281,474,976,710,656 bytes are said to follow"),
+    "changing bytes": (b"\x80\x05\x96" + bytes(6) + b"\1\0.", "bytes are said to follow"),
+    "zeros": (pickle.dumps(Call(np.frombuffer, 2**40), 2), "refused, not read: it asks to run numpy"),
+    "zeros of old": (b"c__builtin__\nbytes\n(I99999999999\ntR.", "not a file of weights"),
+    "an empty array": (b"cnumpy\nndarray\n((I99999999999\nttR.", "not a file of weights"),
+    "pointers": (pickle.dumps(np.zeros(2, object)), "refused, not read: it asks for arrays of O8"),
+    "the same again": (LATIN + b"hdheR" * 10**4 + b".", "refused, not read: it asks for more than 8 times its size"),
+}
+
+
+def limited(program, folder):
+    """The lines that a program prints, run where there is a gigabyte of memory, and how many megabytes it took."""
+    command = [sys.executable, "-c", LIMITS + program + "print(kilobytes('VmHWM') - before)", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    *lines, used = done.stdout.splitlines()
+    return lines, int(used) / 2**10
+
+
+def outcomes(folder):
+    """What came of reading each file of a folder, and how many megabytes that took."""
+    return limited("for path in files:\n    print(outcome(path))\n", folder)
+
+
+LIMITS = """
+import resource, sys
+from pathlib import Path
+from paddlepose.engine.pickles import read_pickle
+from paddlepose.engine.torch_file import is_torch, read_torch
+
+def kilobytes(name):
+    return int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0])
+
+def outcome(path):
+    try:
+        (read_torch if is_torch(path) else read_pickle)(path)
+        return f"{path}: read"
+    except ValueError as error:
+        return str(error)
+
+files = sorted(Path(sys.argv[1]).iterdir())
+resource.setrlimit(resource.RLIMIT_AS, (2**10 * kilobytes("VmSize") + 2**30,) * 2)
+before = kilobytes("VmRSS")
+"""
+
+
+def test_a_small_file_takes_little_memory_and_time(tmp_path):
+    for name, (content, _) in BOMBS.items():
+        (tmp_path / name).write_bytes(content)
+    lines, megabytes = outcomes(tmp_path)
+    for line, name in zip(lines, sorted(BOMBS), strict=True):
+        assert line.startswith(f"{tmp_path / name}: ")
+        assert BOMBS[name][1] in line
+    assert megabytes < 100
+
+
+def test_a_refusal_is_one_line(tmp_path):
+    path = tmp_path / "a.pdparams"
+    path.write_bytes(b"\x80\x04" + pickle.dumps("o\ns\x1b[2J")[2:-1] + pickle.dumps("x" * 999)[2:-1] + b"\x93.")
+    with pytest.raises(ValueError, match=r"asks to run o\\ns\\x1b\[2J.x+") as error:
+        read_pickle(path)
+    assert len(str(error.value)) < 500
 
 
 def test_a_missing_file_is_named(tmp_path):

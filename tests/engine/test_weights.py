@@ -48,8 +48,19 @@ def torch_names(state):
         lambda state: {**state, "StructuredToParameterName@@": {"0.weight": "conv2d_0.w_0"}},
         lambda state: {key: (f"name_{key}", value) for key, value in state.items()},
         lambda state: {key: value.astype(np.float64) for key, value in state.items()},
+        lambda state: {f"backbone.{key}": value for key, value in state.items()},
     ],
-    ids=["plain", "torch", "module", "checkpoint", "torch checkpoint", "paddle's table", "paddle's pairs", "float64"],
+    ids=[
+        "plain",
+        "torch",
+        "module",
+        "checkpoint",
+        "torch checkpoint",
+        "paddle's table",
+        "paddle's pairs",
+        "float64",
+        "first Paddle",
+    ],
 )
 def test_every_form_is_read(tmp_path, wrap):
     state, model = drawn(), network()

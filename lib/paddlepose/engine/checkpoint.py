@@ -68,7 +68,7 @@ class Checkpoints:
             return None
         _LOG.info("=> loading checkpoint '%s'", path)
         state = read_pickle(path)
-        weights.put(self.model, state, path)
+        weights.put(self.model, weights.to_state(state, path), path)
         try:
             self.best, epoch = float(state["best"]), int(state["epoch"])
             optimizer, scaler, mean = state["optimizer"], state["scaler"], state["ema"]

@@ -192,7 +192,7 @@ class Job:
             raise FileNotFoundError(f"{path}: no such file of weights; train first, or name another by --model-file")
         model = self._built_network()
         _LOG.info("=> loading model from %s", path)
-        weights.load(model, path)
+        weights.load(model, path, card=self.card)
         return model
 
     def _built_network(self) -> nn.Layer:

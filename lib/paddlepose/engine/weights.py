@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,15 @@ from numpy.typing import NDArray
 from paddle import nn
 
 from paddlepose.core.files import written_beside
+from paddlepose.core.types import Card
 from paddlepose.engine.pickles import read_pickle
+from paddlepose.engine.torch_file import is_torch, read_torch
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 10  # keys of each kind that a message lists
+
+_STATISTICS = {"running_mean": "_mean", "running_var": "_variance"}  # PyTorch's names and Paddle's
+_PREFIX = re.compile(r"^(module\.)?(backbone\.)?")
 
 State = dict[str, NDArray[Any]]
 
@@ -46,24 +52,46 @@ class Report:
         return "; ".join(lines)
 
 
-def load(model: nn.Layer, path: Path, *, strict: bool = True) -> Report:
-    """Put a file's weights into a network.
+def load(model: nn.Layer, path: Path, *, strict: bool = True, card: Card | None = None) -> Report:
+    """Put a file's weights into a network, which is used as `card` says; a card in the file should say the same.
 
     Args:
         model: whose weights change.
-        path: a file of weights or a checkpoint.
+        path: a file of weights or a checkpoint, of Paddle or PyTorch.
         strict: refuse a file whose keys and shapes are not exactly the network's; nothing is changed then.
+        card: of the network; the log warns where the file's own card has other colours or another size.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: the file cannot be read, holds no weight of this network, or is refused.
     """
-    return put(model, read_pickle(path), path, strict=strict)
+    state, own = read(path)
+    for name in ("rgb", "input_size") if own and card else ():
+        if getattr(own, name) != getattr(card, name):
+            title, said, asked = f"{path}: its card's {name} is", getattr(own, name), getattr(card, name)
+            _LOG.warning(
+                "%s %s, the configuration's %s: the figures will not be those of its training", title, said, asked
+            )
+    return put(model, state, path, strict=strict)
 
 
-def put(model: nn.Layer, content: Any, path: Path, *, strict: bool = True) -> Report:
+def read(path: Path) -> tuple[State, Card | None]:
+    """Weights by name, as Paddle has them, of a file of Paddle's or PyTorch's; and its card, if there is one.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is no file of weights, or one that would run code.
+    """
+    from_torch = is_torch(path)
+    content = read_torch(path) if from_torch else read_pickle(path)
+    text = content.get("card") if isinstance(content, Mapping) else None
+    card = Card.from_json(text) if isinstance(text, str) else None
+    return to_state(content, path, from_torch=from_torch), card
+
+
+def put(model: nn.Layer, state: State, path: Path, *, strict: bool = True) -> Report:
     """Put weights that were read from `path` into a network; `load` says the rest."""
-    state, report = _compare(model, to_state(content, path))
+    report = _compare(model, state)
     if not report.loaded or (strict and not report.complete):
         raise ValueError(f"{path}: these are not the weights of this network: {report}")
     own = model.state_dict()
@@ -72,18 +100,22 @@ def put(model: nn.Layer, content: Any, path: Path, *, strict: bool = True) -> Re
     return report
 
 
-def to_state(content: Any, path: Path) -> State:
-    """Weights by name, in Paddle's names, of what was read from `path`; of a checkpoint its `state_dict`.
+def to_state(content: Any, path: Path, *, from_torch: bool = False) -> State:
+    """Weights by name, as Paddle has them, of what was read from `path`; of a checkpoint its `state_dict`.
+
+    Prefixes are left out that a wrapper for several GPUs, or the first Simple Baselines in Paddle, put before names.
 
     Raises:
         ValueError: it is something else.
     """
-    if isinstance(content, dict):
+    if isinstance(content, Mapping):
         content = content.get("state_dict", content)
     if not isinstance(content, Mapping):
         raise ValueError(f"{path}: expected weights by name, found a {type(content).__name__}")
-    state = {str(key).removeprefix("module."): _array(value) for key, value in content.items()}
-    return torch_to_paddle({key: value for key, value in state.items() if isinstance(value, np.ndarray)})
+    state = {_PREFIX.sub("", str(key)): _array(value) for key, value in content.items()}
+    return torch_to_paddle(
+        {key: value for key, value in state.items() if isinstance(value, np.ndarray)}, transpose=from_torch
+    )
 
 
 def _array(value: Any) -> Any:
@@ -91,22 +123,34 @@ def _array(value: Any) -> Any:
     return value[1] if isinstance(value, tuple) and len(value) == 2 else value
 
 
-def torch_to_paddle(state: Mapping[str, NDArray[Any]]) -> State:
+def torch_to_paddle(state: Mapping[str, NDArray[Any]], *, transpose: bool = True) -> State:
     """Weights as Paddle has them: batch norms' statistics by its names and without a counter, matrices transposed."""
-    names = {"running_mean": "_mean", "running_var": "_variance"}
     renamed = {}
     for key, value in state.items():
         parent, _, name = key.rpartition(".")
         if name != "num_batches_tracked":
-            renamed[f"{parent}.{names.get(name, name)}".lstrip(".")] = value.T if value.ndim == 2 else value
+            title = f"{parent}.{_STATISTICS.get(name, name)}".lstrip(".")
+            renamed[title] = value.T if transpose and value.ndim == 2 else value
     return renamed
 
 
-def _compare(model: nn.Layer, state: State) -> tuple[State, Report]:
-    """The state, and which of its entries fit the network by name and shape."""
+def paddle_to_torch(state: Mapping[str, NDArray[Any]]) -> State:
+    """Weights as PyTorch has them: the way back from `torch_to_paddle`, batch norms' counters at 0."""
+    theirs = {ours: name for name, ours in _STATISTICS.items()}
+    renamed = {}
+    for key, value in state.items():
+        parent, _, name = key.rpartition(".")
+        renamed[f"{parent}.{theirs.get(name, name)}".lstrip(".")] = value.T if value.ndim == 2 else value
+        if name == "_variance":
+            renamed[f"{parent}.num_batches_tracked"] = np.array(0, np.int64)
+    return renamed
+
+
+def _compare(model: nn.Layer, state: State) -> Report:
+    """Which entries of the state fit the network by name and shape."""
     own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     mismatched = [key for key, value in state.items() if key in own and value.shape != own[key]]
-    return state, Report(
+    return Report(
         loaded=tuple(key for key in own if key in state and key not in mismatched),
         missing=tuple(key for key in own if key not in state),
         unexpected=tuple(key for key in state if key not in own),

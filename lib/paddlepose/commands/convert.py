@@ -1,0 +1,114 @@
+"""Weights of other repositories to Paddle or ONNX, and back: `paddlepose convert FILE [--cfg YAML] [--out FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from paddlepose import config, plugins
+from paddlepose.commands import _options
+from paddlepose.engine import weights
+from paddlepose.engine.job import Job
+from paddlepose.engine.torch_file import write_torch
+from paddlepose.engine.weights import State
+from paddlepose.export import export
+from paddlepose.models import build_network, network_class
+from paddlepose.settings import Config
+
+_HOME = Path(__file__).parents[3] / "experiments"  # where the package is used as it was cloned
+_KINDS = (".pdparams", ".onnx", ".pth")
+
+# Data set and height x width of a network that no experiment describes, by its number of joints.
+_USUAL = {17: ("coco", (256, 192)), 16: ("mpii", (256, 256))}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; its exit status."""
+    parser = argparse.ArgumentParser(description="Weights of PyTorch or Paddle as .pdparams, .onnx or .pth.")
+    parser.add_argument("file", type=Path, help="weights or a checkpoint: .pth, .pth.tar, .pdparams")
+    parser.add_argument("--cfg", type=Path, help="the experiment's YAML file; else the network is known by its weights")
+    parser.add_argument("--out", type=Path, help=f"file to write, one of {', '.join(_KINDS)}; else FILE.pdparams")
+    arguments = parser.parse_args(argv)
+    out = arguments.out or arguments.file.with_name(f"{arguments.file.name.split('.pth')[0]}.pdparams")
+    if out.suffix not in _KINDS:
+        raise ValueError(f"--out {out}: expected one of {', '.join(_KINDS)}")
+    if out.resolve() == arguments.file.resolve():
+        raise ValueError(f"--out {out}: this is the file that is read; name another")
+    state, _ = weights.read(arguments.file)
+    job = _options.job_of(arguments.cfg) if arguments.cfg else _recognised(state, arguments.file)
+    if job is None:
+        _write_trunk(state, arguments.file, out)
+    else:
+        _write(job, state, arguments.file, out)
+    print(f"=> Saved as: {out}")
+    return 0
+
+
+def _write(job: Job, state: State, path: Path, out: Path) -> None:
+    """Write the weights of a job's network, after they have gone through the network itself."""
+    card = job.config.card(job.skeleton, {"experiment": job.name, "weights": path.name})
+    model = build_network(job.config, len(card.skeleton.joints))
+    print(f"=> {job.title}, {len(card.skeleton.joints)} joints, {'RGB' if card.rgb else 'BGR'}, {card.codec['name']}")
+    print(f"=> {weights.put(model, state, path)}")
+    if out.suffix == ".onnx":
+        print(f"=> Checked in onnxruntime: largest difference {export(model, card, out):.1e} of the output's scale")
+    elif out.suffix == ".pth":
+        write_torch(weights.paddle_to_torch(weights.to_arrays(model.state_dict())), out)
+    else:
+        weights.save({"card": card.to_json(), "state_dict": model.state_dict()}, out)
+
+
+def _write_trunk(state: State, path: Path, out: Path) -> None:
+    """Write weights that are no pose network's, such as an ImageNet trunk's."""
+    if not any(value.ndim == 4 for value in state.values()):
+        raise ValueError(f"{path}: no network's weights: none of its {len(state)} arrays is a convolution's")
+    if out.suffix == ".onnx":
+        raise ValueError(f"{path}: no network here has these weights, and a trunk alone cannot be an .onnx file")
+    print(f"=> {len(state)} weights of no pose network: a trunk for MODEL.PRETRAINED, written as it is, without a card")
+    if out.suffix == ".pth":
+        write_torch(weights.paddle_to_torch(state), out)
+    else:
+        weights.save(state, out)
+
+
+def _recognised(state: State, path: Path) -> Job | None:
+    """The experiment whose network has these weights, or its settings alone where there is no such experiment."""
+    shapes = {key: value.shape for key, value in state.items()}
+    known = ((name, network_class(name).arguments_from(shapes)) for name in plugins.names("models"))
+    name, arguments = next(((name, found) for name, found in known if found), (None, None))
+    if name is None:
+        return None
+    joints = arguments.pop("num_joints")
+    named = re.search(r"(\d{2,4})x(\d{2,4})", path.name)
+    size = (int(named[1]), int(named[2])) if named else _USUAL.get(joints, (None, None))[1]
+    like = None
+    for experiment in sorted(path for kind in ("coco", "mpii") for path in (_HOME / kind).rglob("*.yaml")):
+        job = _options.job_of(experiment)
+        model, own = job.config.model, job.config.arguments("model")
+        if model.name != name:
+            continue
+        like = like or job
+        is_same = all(own[key] == value for key, value in arguments.items())
+        if is_same and (model.image_size[::-1], len(job.skeleton.joints)) == (size, joints):
+            print(f"=> The network is that of {experiment}; if this is not its experiment, name it by --cfg")
+            return job
+    if like is None or joints not in _USUAL:
+        raise ValueError(f"{path}: weights of {name} for {joints} joints: name their experiment by --cfg")
+    print(f"=> In no experiment: {name} {arguments} for {size[0]}x{size[1]}; else write one and name it by --cfg")
+    return _usual(like.config, arguments, _USUAL[joints][0], size)
+
+
+def _usual(like: Config, arguments: dict[str, Any], dataset: str, size: tuple[int, int]) -> Job:
+    """A recognised network with the colours and the decoder of an experiment with one of its kind."""
+    height, width = size
+    model = {"NAME": like.model.name, "IMAGE_SIZE": [width, height], "HEATMAP_SIZE": [width // 4, height // 4]}
+    raw = {
+        "DATASET": {"DATASET": dataset, "COLOR_RGB": like.dataset.color_rgb},
+        "MODEL": model | {key.upper(): value for key, value in arguments.items()},
+        "CODEC": like.codec.model_dump(by_alias=True),
+        "TEST": {"USE_GT_BBOX": True},
+    }
+    return Job(config.parse(raw), like.model.name)
