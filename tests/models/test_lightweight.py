@@ -7,6 +7,12 @@ import paddle
 import pytest
 from published import build, fill, gradient_norms, outputs, weighted_batch
 
+from paddlepose.config import parse
+from paddlepose.core.geometry import SCALE_UNIT, Region, crop_matrix
+from paddlepose.core.image import read_picture, to_input, warp
+from paddlepose.core.predict import TopDown
+from paddlepose.engine.evaluate import as_network
+from paddlepose.engine.job import Job
 from paddlepose.losses import Heatmap
 from paddlepose.models import _lightweight, lp_net, lpn, network_class
 
@@ -37,6 +43,39 @@ def test_golden(golden, golden_weights, name, arguments):
     stride = STRIDES.get(name, 1)
     np.testing.assert_allclose(maps[:, :, ::stride, ::stride], arrays["heatmaps"], atol=2e-6)
     np.testing.assert_allclose(maps.std(), description["outputs"]["heatmaps"]["std"], atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["demo_lp_net_50_gcb", "test_lpn_50_gc_coco", "test_lpn_50_gc_mpii"])
+def test_demo_golden(golden, golden_weights, real_data, name):
+    """goldens/lpn/demo: from a real picture and a box to joints, as the demo and the test script of the two do."""
+    description, arrays = golden("lpn/demo.json")[name], golden("lpn/demo.npz")
+    folder, _, picture = description["image"].partition("/")
+    is_mpii, form = "mpii" in name, "lp_net" if "lp_net" in name else "lpn"
+    variant = {"lp_net": "lp_net_50_gcb_256x192", "lpn": "lpn_50_gc_256x192"}[form]
+    variant = "lpn_50_gc_256x256_j16" if is_mpii else variant
+    model = build(golden(f"lpn/{variant}.json"), golden_weights, form, description["num_joints"], {})
+    size = description["image_size_wh"]
+    raw = {
+        "DATASET": {"DATASET": "mpii" if is_mpii else "coco", "COLOR_RGB": description["color"] == "RGB"},
+        "MODEL": {"NAME": form, "IMAGE_SIZE": size, "HEATMAP_SIZE": [side // 4 for side in size]},
+        "CODEC": {"NAME": "soft_argmax", "FORM": form},
+        "TEST": {"USE_GT_BBOX": True, "SHIFT_HEATMAP": description["shift_heatmap"]},
+    }
+    card = Job(parse(raw), name).card
+    predictor = TopDown(as_network(model), card, flip_test=description["flip_test"])
+    region = Region(np.array(description["center"]), np.array(description["scale"]) * SCALE_UNIT)
+    matrix = crop_matrix(region, card.input_size)
+    np.testing.assert_allclose(matrix, description["affine"], atol=1e-6)
+    crop = warp(read_picture(real_data(folder) / picture), matrix, card.input_size)
+    shown = crop[..., ::-1] if card.rgb else crop
+    np.testing.assert_array_equal(shown[::8, ::8], arrays[f"in__{name}_crop_s8"])
+    image = to_input(crop, card)[None]
+    np.testing.assert_allclose(image[:, :, ::16, ::16], arrays[f"out__{name}_input_s16"], atol=1e-6)
+    maps = predictor.outputs(image)
+    np.testing.assert_allclose(maps[:, :, ::4, ::4], arrays[f"out__{name}_heatmaps_s4"], atol=2e-6)
+    poses = predictor.poses(maps, [region])
+    np.testing.assert_allclose(poses.xy - description["bias"], arrays[f"out__{name}_preds"], atol=0.02)
+    np.testing.assert_allclose(poses.scores, arrays[f"out__{name}_score"][..., 0], atol=2e-6)
 
 
 def context(channels, planes, pool="average", fusions=("add", "mul")):

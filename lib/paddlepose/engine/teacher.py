@@ -63,7 +63,7 @@ class Teacher:
             maps = self.network(image)[-1]
         else:
             maps = paddle.to_tensor(self.network(image.numpy())[-1])
-        return resize(maps, self.map_size)
+        return resize(maps.astype("float32"), self.map_size)  # whatever precision the student computes in
 
     def as_network(self) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
         """The teacher as a network function that takes the student's input and answers in the student's size."""
