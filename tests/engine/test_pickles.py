@@ -108,6 +108,24 @@ def test_dice_are_an_error(tmp_path):
             read_pickle(path)
 
 
+def test_a_dictionary_of_python_2(tmp_path):
+    """It made an ordered dictionary of a list of pairs, and its texts are bytes."""
+    path = tmp_path / "a.pth"
+    path.write_bytes(b"\x80\x02ccollections\nOrderedDict\n](](U\1bK\1e](U\1aK\2ee\x85R.")
+    assert same(read_pickle(path), OrderedDict(b=1, a=2))
+
+
+def test_a_dictionary_keeps_its_methods(tmp_path):
+    """A pickle can give an ordered dictionary attributes; torch's has one of the layers' versions."""
+    state = OrderedDict(a=1)
+    state.get = state._metadata = 5
+    path = tmp_path / "a.pdparams"
+    path.write_bytes(pickle.dumps(state))
+    content = read_pickle(path)
+    assert content.get("a") == 1
+    assert not vars(content)
+
+
 # What a few bytes can ask for: an endless number, or terabytes; and what came of it.
 LATIN = b"\x80\x02c_codecs\nencode\nqd" + pickle.dumps(("a" * 2**20, "latin1"), 2)[2:-1] + b"qeR"
 BOMBS = {

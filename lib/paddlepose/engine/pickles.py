@@ -131,7 +131,7 @@ class SafeUnpickler(pickle._Unpickler):
     It is Python's own in Python: that in C makes room for any index that a pickle names in its memo.
     """
 
-    calls = _CALLS
+    calls: ClassVar[dict[tuple[str, str], Any]] = _CALLS
 
     def __init__(self, file: Reader, size: int) -> None:
         """Read from `file`; the whole that it is a part of has `size` bytes."""

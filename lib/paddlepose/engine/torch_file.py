@@ -5,7 +5,7 @@ import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from paddlepose.engine.pickles import Reader, RefusedError, SafeUnpickler, readi
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file from before torch 1.6; the second is the version
 _VERSION = 1001
-_INDEX = 2**24  # bytes of a zip file's index, of which a storage takes a hundred
 _BFLOAT16 = np.dtype("V2")  # the upper half of a float32, for which numpy has no type
 _NAMES = "Float Double Half BFloat16 Long Int Short Char Byte Bool".split()
 _STORAGES = dict(zip(_NAMES, map(np.dtype, "<f4 <f8 <f2 V2 <i8 <i4 <i2 |i1 |u1 |b1".split()), strict=True))
@@ -59,7 +58,7 @@ def _tensor(storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -
 class _TorchUnpickler(SafeUnpickler):
     """Unpickler of what torch wrote, whose tensors are to be filled after it is done."""
 
-    calls = {
+    calls: ClassVar[dict[tuple[str, str], Any]] = {
         **SafeUnpickler.calls,
         **{("torch", f"{name}Storage"): dtype for name, dtype in _STORAGES.items()},
         **{("torch", name): name for name in _DTYPES},
@@ -128,7 +127,7 @@ def read_torch(path: Path) -> Any:
 
 
 def _read_zip(file: Reader) -> Any:
-    size, file.limit = file.limit, _INDEX
+    size, file.limit = file.limit, Reader.limit  # a hole in the file may pass for its index
     with zipfile.ZipFile(file) as archive:
         file.limit = size
         members = sorted(archive.infolist(), key=lambda member: member.header_offset)
