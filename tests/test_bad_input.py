@@ -121,7 +121,7 @@ def test_a_wrong_configuration(refused, project, text, patterns):
         (["MODEL.HEATMAP_SIZE", "[32, 32]"], r"HEATMAP_SIZE \(32, 32\): pose_resnet_18 makes heatmaps of \(16, 16\)"),
         (
             ["MODEL", "{NAME: pose_hrnet, IMAGE_SIZE: [72, 72], HEATMAP_SIZE: [18, 18]}"],
-            r"IMAGE_SIZE \(72, 72\): pose_hrnet takes multiples of 32, such as (96, 96)",
+            r"IMAGE_SIZE \(72, 72\): pose_hrnet takes multiples of 32, such as \(96, 96\)",
         ),
         (["MODEL.NUM_DECONV_LAYERS", "2"], r"NUM_DECONV_FILTERS \[8, 8, 8\]: expected NUM_DECONV_LAYERS = 2"),
         (["MODEL.PRETRAINED", "none.pdparams"], "none.pdparams: no such file of weights"),

@@ -1,20 +1,32 @@
-"""Every command of the README runs, in a folder that looks like a fresh clone."""
+"""Every command of the README runs, in folders that look like a fresh clone."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+
+from paddlepose import load_config
+from paddlepose.commands import main
+from paddlepose.engine import weights
+from paddlepose.engine.job import Job
+from paddlepose.engine.torch_file import write_torch
+from paddlepose.models import build_network
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 # What `.ci/run` and `make` themselves run.
 ELSEWHERE = ("make ", "python3 -m venv", ".venv/bin/pip")
-# One epoch of a training is enough to see that it runs; the drawn sets are small.
+# One epoch of a training on a few drawn people is enough to see that it runs.
 SHORTER = ["TRAIN.END_EPOCH", "1", "WORKERS", "0"]
+FEWER = {"--train 60 --valid 20": "--train 12 --valid 4"}
 
 
 def commands() -> list[str]:
@@ -23,29 +35,105 @@ def commands() -> list[str]:
     return [line for line in lines if line and not line.startswith(ELSEWHERE)]
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clone")
-    for name in ("pose_estimation", "experiments", "images", "cocoapi"):
+def make_clone(folder: Path, *own: str) -> Path:
+    """A folder with what the commands need of a clone; `data` and those of `own` are left to the tests to fill."""
+    for name in {"pose_estimation", "experiments", "images", "cocoapi"}.difference(own):
         (folder / name).symlink_to(ROOT / name)
-    (folder / "data").mkdir()
+    for name in ("data", *own):
+        (folder / name).mkdir()
     for script in (ROOT / "data").glob("*.py"):
         shutil.copy(script, folder / "data")
     return folder
 
 
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    return make_clone(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """`run(clone, command, *settings)` has to end well. `paddlepose` runs in this process, which has Paddle by now."""
+
+    def run_in(clone, command, *settings):
+        program, *arguments = [*shlex.split(command), *settings]
+        if program == "paddlepose":
+            monkeypatch.chdir(clone)
+            assert main(arguments) == 0, capsys.readouterr().err
+        else:
+            done = subprocess.run([sys.executable, *arguments], cwd=clone, capture_output=True, text=True, timeout=300)
+            assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+    return run_in
+
+
 @pytest.mark.parametrize("command", commands())
-def test_command(clone, command):
+def test_command(clone, run, command):
     """In the README's order: each needs what those before it have left. `evaluate.py` has a test of its own."""
     if "cocoapi" in command:
         pytest.skip("needs files of the reader's own")
-    program, *arguments = command.split()
-    if program == "paddlepose":
-        arguments = ["-c", "import sys; from paddlepose.commands import main; sys.exit(main())", *arguments]
-    if "train" in command and "data/" not in command:
-        arguments += SHORTER
-    done = subprocess.run([sys.executable, *arguments], cwd=clone, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    for people, fewer in FEWER.items():
+        command = command.replace(people, fewer)
+    run(clone, command, *(SHORTER if "train" in command and "data/" not in command else []))
+
+
+def former_commands() -> list[str]:
+    """The right column of the table of the other systems' commands."""
+    section = README.split("## The commands of PPNet")[1].split("\n## ")[0]
+    return re.findall(r"^\| .* \| `(paddlepose .*)` \|$", section, re.M)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A clone with a few drawn people and the demo's picture."""
+    folder = make_clone(tmp_path_factory.mktemp("published"), "images")
+    make = [sys.executable, "data/make_mini.py", "mpii", "coco", "--train", "2", "--valid", "1", "--size", "160x120"]
+    subprocess.run(make, cwd=folder, check=True, capture_output=True)
+    cv2.imwrite(str(folder / "images" / "0.jpg"), np.full((600, 1100, 3), 128, np.uint8))
+    return folder
+
+
+# Networks that take too long are made narrower over the command's own YAML; sizes of input and maps stay.
+NARROWER = {
+    "pose_hrnet": ["MODEL.WIDTH", "8"],
+    "hourglass": ["MODEL.NUM_FEATURES", "32"],
+    "pose_resnet": ["MODEL.DEPTH", "18", "MODEL.NUM_DECONV_FILTERS", "[32, 32, 32]"],
+}
+
+
+def narrower(experiment, settings=()):
+    """The configuration of an experiment with its network made narrower, and the settings that do it."""
+    change = NARROWER.get(load_config(experiment, settings).model.name, [])
+    return load_config(experiment, [*settings, *change]), change
+
+
+def write_weights(path, config):
+    """Put new weights where a command looks for published ones."""
+    if path and not path.exists():
+        model = build_network(config, len(Job(config, "published").skeleton.joints))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_torch(weights.paddle_to_torch(weights.to_arrays(model.state_dict())), path)
+
+
+@pytest.mark.parametrize("command", former_commands())
+def test_command_of_another_system(published, run, monkeypatch, command):
+    """Each by itself, with few people, one epoch, and new weights under the published names."""
+    monkeypatch.chdir(published)
+    words = command.split()
+    option = dict(pairwise(words))
+    settings = [word for key in option if re.fullmatch("[A-Z]+[.][A-Z_]+", key) for word in (key, option[key])]
+    config, change = narrower(option["--cfg"], settings)
+    model_file = Path(option["--model-file"]) if "--model-file" in option else config.test.model_file
+    for path in (model_file, config.train.checkpoint, config.model.pretrained):
+        write_weights(path, config)
+    if config.kd.teacher_file:
+        teacher, _ = narrower(config.kd.teacher_cfg)
+        write_weights(config.kd.teacher_file, teacher)
+        Path("teacher.yaml").write_text(teacher.dump())
+        change = [*change, "KD.TEACHER_CFG", "teacher.yaml"]
+    if " train " in command:
+        change = [*change, *SHORTER, "TRAIN.BATCH_SIZE", "2", "TEST.BATCH_SIZE", "2"]
+    run(published, command, *change)
 
 
 def test_python_example(clone):
@@ -64,8 +152,6 @@ def test_every_file_of_the_tree_exists():
 
 def test_data_set_example(tmp_path):
     """The YAML for one's own data set loads."""
-    from paddlepose import load_config
-
     (example,) = re.findall(r"```yaml\n(.*?)```", README, re.S)
     (tmp_path / "own.yaml").write_text(example)
     assert load_config(tmp_path / "own.yaml").dataset.dataset == "coco"

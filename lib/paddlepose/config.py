@@ -1,7 +1,5 @@
 """Reading a configuration: a YAML file and `KEY VALUE` pairs, checked at once as a whole, and frozen."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,11 +31,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def parse(raw: Mapping[str, Any]) -> Config:
-    """Configuration of nested keys and values.
-
-    Raises:
-        ValueError: one line a mistake, each with its key.
-    """
+    """Configuration of nested keys and values. Raises ValueError: one line a mistake, each with its key."""
     raw = _in_one_place(raw)
     schema = _schema(raw)
     try:
@@ -60,11 +54,7 @@ def _check_size(config: Config) -> None:
 
 
 def _read_yaml(text: str | bytes) -> Any:
-    """The value that a text describes.
-
-    Raises:
-        ValueError: it is not YAML; one line with the place.
-    """
+    """The value that a text describes. Raises ValueError: it is not YAML; one line with the place."""
     try:
         return yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
@@ -75,11 +65,7 @@ def _read_yaml(text: str | bytes) -> Any:
 
 
 def _section(value: Any, key: str = "") -> dict[str, Any]:
-    """The keys and values of a section, none for one that is empty.
-
-    Raises:
-        ValueError: it is something else.
-    """
+    """The keys and values of a section, none for one that is empty. Raises ValueError: it is something else."""
     if value is not None and not isinstance(value, Mapping):
         title = f"{key}: " if key else ""
         raise ValueError(f"{title}expected keys and values, such as 'MODEL: {{NAME: pose_resnet}}', not {value!r}")

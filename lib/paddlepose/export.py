@@ -1,7 +1,5 @@
 """A Paddle network as one ONNX file that says how to use it, checked against the network before it is left anywhere."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 
@@ -35,29 +33,20 @@ class _Answer(nn.Layer):
 
 
 def export(
-    model: nn.Layer,
-    card: Card,
-    path: Path,
-    *,
-    pictures: NDArray[np.float32] | None = None,
-    tolerance: float = 1e-4,
+    model: nn.Layer, card: Card, path: Path, *, pictures: NDArray[np.float32] | None = None, tolerance: float = 1e-4
 ) -> float:
     """Write a network to an ONNX file with its card; the largest difference of its output, relative to its scale.
 
-    The file is run by onnxruntime on random input, and on real input where there is any, in batches of 1 and 3.
+    The file is run by onnxruntime on random input in batches of 1 and 3, and on `pictures` (B, 3, H, W), normalized,
+    where there are any; it appears only if the difference is at most `tolerance`.
 
-    Args:
-        model: a network; it is put in evaluation mode.
-        card: goes into the file's metadata.
-        path: of the file, which appears only if all is well.
-        pictures: real input (B, 3, H, W), normalized.
-        tolerance: the largest difference allowed, as a share of the largest output.
-
-    Raises:
-        ValueError: the network cannot be converted, or the file's output differs by more than `tolerance`.
-        OSError: the file cannot be written.
+    Raises ValueError: the network is not converted, or its output differs by more; OSError: the file is not written.
     """
     network = as_network(model)
+    width, height = card.input_size
+    rng = np.random.default_rng(0)
+    inputs = [rng.standard_normal((count, 3, height, width), np.float32) for count in (1, 3)]
+    inputs += [] if pictures is None else [pictures]
     with written_beside(path) as unfinished:
         graph = _fold(_convert(_Answer(model), card.input_size))
         _fold_deconvolutions(graph.graph)
@@ -65,21 +54,11 @@ def export(
         onnx.helper.set_model_props(graph, {CARD_KEY: card.to_json()})
         onnx.checker.check_model(graph)
         onnx.save(graph, str(unfinished))
-        difference = max(_difference(network, OrtNetwork(unfinished), images) for images in _inputs(card, pictures))
+        difference = max(_difference(network, OrtNetwork(unfinished), images) for images in inputs)
         if not difference <= tolerance:
-            raise ValueError(
-                f"{path}: not written: onnxruntime's output differs from the network's by {difference:.1e} "
-                f"of its scale, more than {tolerance:.0e}"
-            )
+            found = f"onnxruntime's output differs from the network's by {difference:.1e} of its scale"
+            raise ValueError(f"{path}: not written: {found}, more than {tolerance:.0e}")
     return difference
-
-
-def _inputs(card: Card, pictures: NDArray[np.float32] | None) -> list[NDArray[np.float32]]:
-    """Random images of one and of three, and the real ones."""
-    width, height = card.input_size
-    rng = np.random.default_rng(0)
-    images = [rng.standard_normal((count, 3, height, width), np.float32) for count in (1, 3)]
-    return images if pictures is None else [*images, pictures]
 
 
 def _difference(network: object, exported: OrtNetwork, images: NDArray[np.float32]) -> float:
@@ -103,30 +82,25 @@ def _convert(layer: nn.Layer, input_size: tuple[int, int]) -> bytes:
         with silence():
             paddle.jit.save(layer, str(program.with_suffix("")), [InputSpec([None, 3, height, width], name=INPUT)])
             program.write_text(program.read_text().replace('"0.a_f64"', '"0.a_f32"'))
+            files = str(program), str(program.with_suffix(".pdiparams"))
             try:
-                return converter.export(
-                    str(program), str(program.with_suffix(".pdiparams")), OPSET, True, False, True, True, True,
-                    {}, "onnxruntime", "", "", False,
-                )  # fmt: skip
+                return converter.export(*files, OPSET, True, False, True, True, True, {}, "onnxruntime", "", "", False)
             except Exception as error:  # the converter's errors have no other base
                 raise ValueError(f"paddle2onnx cannot convert the network: {error}") from error
 
 
 def _fold(model: bytes) -> onnx.ModelProto:
     """The graph after onnxruntime's basic optimisations: batch norms in convolutions, constants computed."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     with tempfile.TemporaryDirectory() as folder:
-        raw, folded = Path(folder, "raw.onnx"), Path(folder, "folded.onnx")
-        raw.write_bytes(model)
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.optimized_model_filepath = str(folded)
-        ort.InferenceSession(str(raw), options, providers=["CPUExecutionProvider"])
-        graph = onnx.load(str(folded))
+        options.optimized_model_filepath = str(Path(folder, "folded.onnx"))
+        ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        graph = onnx.load(options.optimized_model_filepath)
     used = {node.domain for node in graph.graph.node}
-    imports = [domain for domain in graph.opset_import if domain.domain in used]
-    del graph.opset_import[:]
-    graph.opset_import.extend(imports)
+    for unused in [domain for domain in graph.opset_import if domain.domain not in used]:
+        graph.opset_import.remove(unused)
     return graph
 
 

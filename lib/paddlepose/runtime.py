@@ -1,7 +1,5 @@
 """Exported networks, run by onnxruntime: all that a machine without Paddle needs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +7,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from paddlepose.core.files import entry
 from paddlepose.core.predict import TopDown
 from paddlepose.core.types import Card
 
@@ -17,7 +16,6 @@ CARD_KEY = "paddlepose"  # where in the file's metadata the card is
 Device = Literal["cpu", "cuda"]
 
 _ERRORS_ONLY = 3  # onnxruntime's number for that log level
-
 _NO_CUDA = (
     "onnxruntime cannot use CUDA here: it needs an Nvidia GPU with its driver, CUDA and cuDNN, and onnxruntime-gpu "
     "(pip uninstall onnxruntime && pip install onnxruntime-gpu)"
@@ -27,29 +25,26 @@ _NO_CUDA = (
 class OrtNetwork:
     """Network function of an exported file: images (B, 3, H, W) float32 in, the list of its outputs out.
 
-    Attributes:
-        card: how the network is to be used, from the file's metadata.
-        session: onnxruntime's.
+    It has the `card` that says how it is to be used, from the file's metadata, and onnxruntime's `session`.
     """
 
     def __init__(self, path: str | Path, *, threads: int | None = None, device: Device = "cpu") -> None:
         """Load a file that `paddlepose export` wrote.
 
-        Args:
-            path: of the ONNX file.
-            threads: that one layer may use; None leaves it to onnxruntime.
-            device: what runs the network; never another than asked for.
+        A layer may use as many CPU `threads`; None leaves it to onnxruntime. `device` runs it, never another.
 
-        Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: it is no ONNX file, or has no card that can be read; or CUDA is asked for and not there;
-                or `threads` is below 1.
+        Raises FileNotFoundError: there is no such file; ValueError: it is no ONNX file, or has no card that can be
+        read, or CUDA is asked for and not there, or `threads` is below 1.
         """
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such model")
         self.session = _open_session(path, threads, device)
-        self.card = _read_card(path, self.session)
+        with entry(str(path)):
+            text = self.session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
+            if text is None:
+                raise ValueError("the file has no card that says how to use it: write it with `paddlepose export`")
+            self.card = Card.from_json(text)
         image = self.session.get_inputs()[0]
         self._input_name = image.name
         self._fixed_batch = image.shape[0] if isinstance(image.shape[0], int) else None
@@ -58,27 +53,18 @@ class OrtNetwork:
         """The outputs (B, ...) for images (B, 3, H, W); in several turns where the file has a fixed batch."""
         if self._fixed_batch is None:
             return self.session.run(None, {self._input_name: images})
-        turns = [self._run_padded(images[i : i + self._fixed_batch]) for i in range(0, len(images), self._fixed_batch)]
+        filled = np.pad(images, [(0, -len(images) % self._fixed_batch), (0, 0), (0, 0), (0, 0)])
+        batches = np.split(filled, len(filled) // self._fixed_batch)
+        turns = [self.session.run(None, {self._input_name: batch}) for batch in batches]
         return [np.concatenate(parts)[: len(images)] for parts in zip(*turns, strict=True)]
-
-    def _run_padded(self, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Outputs for the fixed batch, of which the last images may be missing."""
-        missing = self._fixed_batch - len(images)
-        return self.session.run(None, {self._input_name: np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)])})
 
 
 def load(path: str | Path, *, flip_test: bool = False, device: Device = "cpu", threads: int | None = None) -> TopDown:
     """Predictor of an exported file: call it with a picture and boxes to get poses.
 
-    Args:
-        path: of the ONNX file.
-        flip_test: average over each crop and its mirror image.
-        device: what runs the network; never another than asked for.
-        threads: that one layer may use; None leaves it to onnxruntime.
+    `flip_test` averages over each crop and its mirror image; other arguments are those of `OrtNetwork`.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file cannot be used; the message says why.
+    Raises FileNotFoundError and ValueError as `OrtNetwork` does; ValueError: the network is no top-down one.
     """
     network = OrtNetwork(path, threads=threads, device=device)
     if network.card.kind != "top_down":
@@ -94,7 +80,11 @@ def _open_session(path: Path, threads: int | None, device: Device) -> ort.Infere
     options.intra_op_num_threads = threads or 0  # 0: as many as there are cores
     providers = ["CPUExecutionProvider"]
     if device == "cuda":
-        providers.insert(0, _cuda_provider())
+        providers.insert(0, "CUDAExecutionProvider")
+        if providers[0] not in ort.get_available_providers():
+            raise ValueError(_NO_CUDA)
+        if hasattr(ort, "preload_dlls"):  # since 1.21; loads those CUDA libraries that pip installed, if any
+            ort.preload_dlls()
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's errors have no other base
@@ -103,23 +93,3 @@ def _open_session(path: Path, threads: int | None, device: Device) -> ort.Infere
     if session.get_providers()[0] != providers[0]:
         raise ValueError(_NO_CUDA)
     return session
-
-
-def _cuda_provider() -> str:
-    """Name of onnxruntime's CUDA part, with those CUDA libraries loaded that pip installed, if any."""
-    provider = "CUDAExecutionProvider"
-    if provider not in ort.get_available_providers():
-        raise ValueError(_NO_CUDA)
-    if hasattr(ort, "preload_dlls"):  # since 1.21
-        ort.preload_dlls()
-    return provider
-
-
-def _read_card(path: Path, session: ort.InferenceSession) -> Card:
-    text = session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
-    if text is None:
-        raise ValueError(f"{path}: the file has no card that says how to use it: write it with `paddlepose export`")
-    try:
-        return Card.from_json(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error

@@ -7,10 +7,6 @@ from paddlepose import plugins
 
 
 def build(settings: Mapping[str, Any]) -> Any:
-    """The codec that `settings["name"]` names, with the other settings.
-
-    Raises:
-        ValueError: no codec of that name.
-    """
+    """The codec that `settings["name"]` names, with the other settings. Raises ValueError: no codec of that name."""
     fields = dict(settings)
     return plugins.find("codecs", fields.pop("name")).Codec(**fields)

@@ -1,7 +1,5 @@
 """Gaussian heatmaps read at the mean of their softmax (Zhang et al., Simple and Lightweight Pose Estimation, 3.3)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -51,11 +51,7 @@ def add_test_switches(result: argparse.ArgumentParser) -> None:
 
 
 def job(arguments: argparse.Namespace) -> Job:
-    """The job that parsed arguments describe.
-
-    Raises:
-        ValueError: the configuration is wrong; one line a mistake.
-    """
+    """The job that parsed arguments describe. Raises ValueError: the configuration is wrong; one line a mistake."""
     cpu.keep_freed_memory()
     settings = list(arguments.settings)
     for name, value in vars(arguments).items():

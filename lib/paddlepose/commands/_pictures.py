@@ -1,7 +1,5 @@
 """What `infer` and `deploy` share: options for pictures, boxes and results, and the way from one to the other."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys
@@ -30,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--img", "--img-file", dest="img", required=True, metavar="WHAT", help=sources_help)
     parser.add_argument("--bbox", action="append", default=[], metavar="X,Y,W,H", help="a person's box; repeatable")
     parser.add_argument("--boxes", type=Path, metavar="FILE", help="JSON file of boxes, such as COCO's detections")
-    parser.add_argument(
-        "--box-threshold", type=float, default=0.5, help="least score of a box in --boxes (%(default)s)"
-    )
+    parser.add_argument("--box-threshold", type=float, default=0.5, help="least score of --boxes (%(default)s)")
     parser.add_argument("--visthre", type=float, default=0.1, help="draw joints of a higher score only (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("output/poses"), help="folder of the results (%(default)s)")
     parser.add_argument("--flip-test", action="store_true", help="average over each person and their mirror image")
@@ -41,9 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(predictor: TopDown, arguments: argparse.Namespace) -> int:
     """Exit code after the poses of all sources are written: 1 if any source failed, else 0.
 
-    Raises:
-        FileNotFoundError: there are no sources, or no file of boxes.
-        ValueError: the boxes are no boxes.
+    Raises FileNotFoundError: there are no sources, or no file of boxes; ValueError: the boxes are no boxes.
     """
     worker = _Worker(predictor, _box_source(arguments), arguments.visthre)
     paths = sources(arguments.img)
@@ -72,10 +66,8 @@ class _Worker:
     def try_source(self, path: Path, stem: Path) -> bool:
         """Whether the results of a source were written; if not, the error stream says why."""
         try:
-            if is_video(path):
-                self._video(path, stem)
-            else:
-                self._picture(path, stem)
+            write = self._video if is_video(path) else self._picture
+            write(path, stem)
         except (ValueError, OSError, cv2.error) as error:
             print(f"error: {error}", file=sys.stderr)
             return False

@@ -16,6 +16,7 @@ from paddlepose.engine.torch_file import write_torch
 from paddlepose.engine.weights import State
 from paddlepose.export import export
 from paddlepose.models import build_network, network_class
+from paddlepose.models._layers import Shapes
 from paddlepose.settings import Config
 
 _HOME = Path(__file__).parents[3] / "experiments"  # where the package is used as it was cloned
@@ -77,7 +78,7 @@ def _write_trunk(state: State, path: Path, out: Path) -> None:
 def _recognised(state: State, path: Path) -> Job | None:
     """The experiment whose network has these weights, or its settings alone where there is no such experiment."""
     shapes = {key: value.shape for key, value in state.items()}
-    known = ((name, network_class(name).arguments_from(shapes)) for name in plugins.names("models"))
+    known = ((name, _arguments(name, shapes)) for name in plugins.names("models"))
     name, arguments = next(((name, found) for name, found in known if found), (None, None))
     if name is None:
         return None
@@ -99,6 +100,12 @@ def _recognised(state: State, path: Path) -> Job | None:
         raise ValueError(f"{path}: weights of {name} for {joints} joints: name their experiment by --cfg")
     print(f"=> In no experiment: {name} {arguments} for {size[0]}x{size[1]}; else write one and name it by --cfg")
     return _usual(like.config, arguments, _USUAL[joints][0], size)
+
+
+def _arguments(name: str, shapes: Shapes) -> dict[str, Any] | None:
+    """What a network's own `arguments_from` says, if it has one."""
+    recognise = getattr(network_class(name), "arguments_from", None)
+    return recognise(shapes) if recognise else None
 
 
 def _usual(like: Config, arguments: dict[str, Any], dataset: str, size: tuple[int, int]) -> Job:

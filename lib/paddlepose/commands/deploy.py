@@ -1,7 +1,5 @@
 """`paddlepose deploy`: poses by an exported network, without Paddle."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 from pathlib import Path
@@ -15,19 +13,9 @@ _LOG = logging.getLogger(__name__)
 def main(argv: list[str] | None = None) -> int:
     """Exit code after the poses of all pictures and videos are written.
 
-    Raises:
-        FileNotFoundError: no model, picture or file of boxes of that name.
-        ValueError: the model or the boxes cannot be used.
+    Raises FileNotFoundError: no model, picture or file of boxes of that name; ValueError: the model or the boxes cannot
+    be used.
     """
-    arguments = _parser().parse_args(argv)
-    predictor = runtime.load(
-        arguments.model, flip_test=arguments.flip_test, device=arguments.device, threads=arguments.threads
-    )
-    _check_size(arguments.width, arguments.height, predictor.card.input_size)
-    return _pictures.run(predictor, arguments)
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("paddlepose deploy", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="file that `paddlepose export` wrote")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="what runs the network (%(default)s)")
@@ -36,15 +24,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--width", type=int, help="checked only: the model knows its size")
     parser.add_argument("--height", type=int, help="checked only: the model knows its size")
     _pictures.add_arguments(parser)
-    return parser
-
-
-def _check_size(width: int | None, height: int | None, input_size: tuple[int, int]) -> None:
-    """Warn of a size that is not the network's (width, height)."""
-    asked = width or input_size[0], height or input_size[1]
-    if asked != input_size:
-        _LOG.warning(
-            "--width %d --height %d are not used: people are cropped to %d x %d pixels, as the network was trained",
-            *asked,
-            *input_size,
-        )
+    options = parser.parse_args(argv)
+    predictor = runtime.load(options.model, flip_test=options.flip_test, device=options.device, threads=options.threads)
+    size = predictor.card.input_size
+    width, height = options.width or size[0], options.height or size[1]
+    if (width, height) != size:
+        unused = f"--width {width} --height {height} are not used"
+        _LOG.warning("%s: people are cropped to %d x %d pixels, as the network was trained", unused, *size)
+    return _pictures.run(predictor, options)

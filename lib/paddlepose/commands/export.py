@@ -1,7 +1,5 @@
 """Write a trained network to ONNX: `paddlepose export --cfg experiments/...yaml [--model-file FILE] [--out FILE]`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Draw poses on pictures with a network that was trained here: `paddlepose infer --cfg ... --img-file FILE`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

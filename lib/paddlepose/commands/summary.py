@@ -1,7 +1,5 @@
 """What networks cost: `paddlepose summary --cfg experiments/...yaml`, or `--all` for every network of experiments/."""
 
-from __future__ import annotations
-
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence

@@ -20,8 +20,10 @@ from paddlepose.engine.debug import DebugPictures
 from paddlepose.engine.ema import Ema
 from paddlepose.engine.evaluate import Result, as_network
 from paddlepose.engine.job import Job
+from paddlepose.engine.report import TestWatch, TrainWatch
 from paddlepose.engine.train import Step, fit
-from paddlepose.engine.watch import TestWatch, TrainWatch
+
+_BEST = "model_best.pdparams"
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,8 +41,9 @@ def main(argv: Sequence[str]) -> int:
     resume_from = job.folder if arguments.resume or job.config.train.resume else None
     if arguments.resume_model:
         resume_from = arguments.resume_model
-        if not (resume_from / checkpoint.FILE).is_file():
-            raise FileNotFoundError(f"--resume_model {resume_from}: expected a folder that has {checkpoint.FILE}")
+        expected = Path("stage0" if job.config.train.stages > 1 else "", checkpoint.FILE)
+        if not (resume_from / expected).is_file():
+            raise FileNotFoundError(f"--resume_model {resume_from}: expected a folder that has {expected}")
     job.start("train")
     with logging_redirect_tqdm():
         train_in_stages(job, resume_from)
@@ -62,12 +65,22 @@ def train_in_stages(job: Job, resume_from: Path | None) -> None:
         stage = job.stage(number, start)
         _LOG.info("=> stage %d of %d, in %s", number + 1, count, stage.folder)
         reached = train(stage, resume_from and resume_from / stage.folder.name)
-        start = stage.folder / "model_best.pdparams"
+        start = stage.folder / _BEST
         if reached > best and distributed.rank() == 0:
             best = reached
-            for name in ("model_best", "final_state"):
-                with written_beside(job.folder / f"{name}.pdparams") as unfinished:
-                    shutil.copyfile(start, unfinished)
+            for name in (_BEST, "final_state.pdparams"):
+                _copy(start, job.folder / name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with written_beside(target) as unfinished:
+        shutil.copyfile(source, unfinished)
+
+
+def _bring_best(source: Path, target: Path) -> None:
+    """Take the best weights along where a run goes on in another folder."""
+    if source.is_file() and source.resolve() != target.resolve():
+        _copy(source, target)
 
 
 # Names of the optimiser's state, by which a checkpoint finds it, start from zero whatever was trained before.
@@ -85,7 +98,7 @@ def train(job: Job, resume_from: Path | None) -> float:
     model = job.network()
     step = Step(
         distributed.share(model),
-        job.training_criterion(len(train_loader.samples)),
+        job.training_criterion(train_loader.samples),
         optim.build(options, model),
         accumulate=options.accumulate,
         amp=options.amp,
@@ -96,6 +109,9 @@ def train(job: Job, resume_from: Path | None) -> float:
     main_process = distributed.rank() == 0
     if main_process:
         checkpoints.remove_leftovers()
+        if first > options.begin_epoch:
+            _bring_best(resume_from / _BEST, job.folder / _BEST)
+    distributed.wait_for_first(f"{job.name}: start")
     writer = LogWriter(str(job.visual_folder)) if main_process else None
     watch = TrainWatch(job.config, writer, _pictures(job, "train"))
     test_watch = TestWatch(job.config, _pictures(job, "val"))
@@ -112,7 +128,7 @@ def train(job: Job, resume_from: Path | None) -> float:
         if result and writer:
             _write_scalars(writer, result, epoch)
             checkpoints.save(epoch + 1, result.headline)
-        distributed.wait_for_first(f"end of epoch {epoch}")
+        distributed.wait_for_first(f"{job.name}: end of epoch {epoch}")
 
     epochs = range(first, options.end_epoch)
     fit(step, train_loader, lambda n: watch.rate(rate(n)), epochs=epochs, watch=watch, after_epoch=after_epoch)

@@ -1,14 +1,12 @@
 """Measure a network on the test split: `paddlepose valid --cfg experiments/...yaml [--model-file FILE]`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
 from paddlepose.commands import _options
 from paddlepose.engine.evaluate import as_network
 from paddlepose.engine.job import Job
-from paddlepose.engine.watch import TestWatch
+from paddlepose.engine.report import TestWatch
 from paddlepose.runtime import OrtNetwork
 
 
@@ -30,8 +28,7 @@ def main(argv: Sequence[str]) -> int:
 def measure(job: Job, path: Path | None) -> None:
     """Print the table with the weights of `path`, or of the ONNX file there.
 
-    Raises:
-        ValueError: the ONNX file takes other input or finds other joints than the configuration says.
+    Raises ValueError: the ONNX file takes other input or finds other joints than the configuration says.
     """
     if path and path.suffix == ".onnx":
         network = OrtNetwork(path)

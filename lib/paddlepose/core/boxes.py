@@ -3,12 +3,11 @@
 Boxes are rows (N, 5) of x, y, width, height in pixels of the picture, and a score.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,17 +28,13 @@ _LOG = logging.getLogger(__name__)
 def parse_box(text: str) -> Row:
     """Row of a box written `x,y,width,height`; its score is 1.
 
-    Raises:
-        ValueError: these are not four numbers with a width and a height above 0.
+    Raises ValueError: these are not four numbers with a width and a height above 0.
     """
-    try:
+    with suppress(ValueError):
         x, y, width, height = map(float, text.split(","))
-        is_box = bool(np.isfinite([x, y, width, height]).all() and width > 0 and height > 0)
-    except ValueError:
-        is_box = False
-    if not is_box:
-        raise ValueError(f"--bbox {text}: expected x,y,width,height in pixels, with width and height above 0")
-    return [x, y, width, height, 1.0]
+        if np.isfinite([x, y, width, height]).all() and width > 0 and height > 0:
+            return [x, y, width, height, 1.0]
+    raise ValueError(f"--bbox {text}: expected x,y,width,height in pixels, with width and height above 0")
 
 
 def read_boxes(path: Path, least_score: float) -> dict[str | int, list[Row]]:
@@ -48,9 +43,7 @@ def read_boxes(path: Path, least_score: float) -> dict[str | int, list[Row]]:
     COCO's list of detections, `[{"image_id": 785, "bbox": [x, y, w, h], "score": 0.9}]`, where `file_name` may stand
     for `image_id`, or `{"a.jpg": [[x, y, w, h]]}`, where `{"bbox": [x, y, w, h], "score": 0.9}` may stand for a box.
 
-    Raises:
-        OSError: it cannot be opened.
-        ValueError: it is no JSON, or of another form.
+    Raises OSError: it cannot be opened; ValueError: it is no JSON, or of another form.
     """
     content = read_json(path)
     rows: dict[str | int, list[Row]] = defaultdict(list)
@@ -59,9 +52,8 @@ def read_boxes(path: Path, least_score: float) -> dict[str | int, list[Row]]:
             if (row := _row(item))[4] >= least_score:
                 rows[picture].append(row)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: expected COCO's detections or {{'a.jpg': [[x, y, w, h], ...]}}, got {error!r}"
-        ) from error
+        forms = "COCO's detections or {'a.jpg': [[x, y, w, h], ...]}"
+        raise ValueError(f"{path}: expected {forms}, got {error!r}") from error
     return dict(rows)
 
 
@@ -83,20 +75,16 @@ def _row(item: Any) -> Row:
 
 @dataclass(frozen=True)
 class BoxSource:
-    """The boxes of each picture: from a file's rows, else the same ones everywhere, else the whole picture.
+    """The boxes of each picture: from a file's rows, else the same ones everywhere, else the whole picture."""
 
-    Attributes:
-        same: rows that hold for every picture.
-        by_picture: what `read_boxes` gave.
-    """
-
-    same: Sequence[Row] = ()
-    by_picture: Mapping[str | int, Sequence[Row]] | None = None
+    same: Sequence[Row] = ()  # for every picture
+    by_picture: Mapping[str | int, Sequence[Row]] | None = None  # what `read_boxes` gave
 
     def __call__(self, path: Path, picture_size: tuple[int, int]) -> Rows:
         """Boxes (N, 5) in the picture at `path` of (width, height); what shows nothing of it is logged and left out."""
         boxes = np.array(self._rows(path, picture_size), np.float64).reshape(-1, 5)
-        usable = _is_usable(boxes, picture_size)
+        start, size = boxes[:, :2], boxes[:, 2:4]
+        usable = np.isfinite(boxes).all(1) & ((size > 0) & (start < picture_size) & (start + size > 0)).all(1)
         for box in boxes[~usable, :4].tolist():
             _LOG.warning("%s: box %s left out: it shows nothing of the %dx%d pixels", path, box, *picture_size)
         return boxes[usable]
@@ -116,9 +104,3 @@ def _names(path: Path) -> Iterator[str | int]:
     yield from ("/".join(path.parts[start:]) for start in range(len(path.parts)))
     if number := re.search(r"\d+$", path.stem):
         yield int(number[0])
-
-
-def _is_usable(boxes: Rows, picture_size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Which boxes (N, 5) are finite, have an area, and show a part of the picture: (N,)."""
-    start, size = boxes[:, :2], boxes[:, 2:4]
-    return np.isfinite(boxes).all(1) & ((size > 0) & (start < picture_size) & (start + size > 0)).all(1)

@@ -1,13 +1,11 @@
 """Poses drawn on a picture: the person's left, right and middle each in their own colour."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose.core.image import Picture
-from paddlepose.core.types import Poses, Skeleton
+from paddlepose.core.types import Pairs, Poses, Skeleton
 
 LEFT, MIDDLE, RIGHT = 1, 0, -1
 
@@ -28,8 +26,7 @@ def draw(picture: Picture, poses: Poses, skeleton: Skeleton, *, threshold: float
     drawn = picture.copy()
     side = sides(skeleton)
     for xy, scores, _ in poses:
-        shown = scores > threshold
-        if shown.any():
+        if (shown := scores > threshold).any():
             _draw_person(drawn, np.clip(xy, -_FARTHEST, _FARTHEST), shown, limbs=skeleton.limbs, side=side)
     return drawn
 
@@ -42,22 +39,13 @@ def sides(skeleton: Skeleton) -> list[int]:
     """
     side = [MIDDLE] * len(skeleton.joints)
     for first, second in skeleton.flip_pairs:
-        is_swapped = _initial(skeleton, first) == "r" and _initial(skeleton, second) == "l"
-        side[first], side[second] = (RIGHT, LEFT) if is_swapped else (LEFT, RIGHT)
+        initials = [skeleton.joints[joint][:1].lower() for joint in (first, second)]
+        side[first], side[second] = (RIGHT, LEFT) if initials == ["r", "l"] else (LEFT, RIGHT)
     return side
 
 
-def _initial(skeleton: Skeleton, joint: int) -> str:
-    return skeleton.joints[joint][:1].lower()
-
-
 def _draw_person(
-    drawn: Picture,
-    xy: NDArray[np.float64],
-    shown: NDArray[np.bool_],
-    *,
-    limbs: tuple[tuple[int, int], ...],
-    side: list[int],
+    drawn: Picture, xy: NDArray[np.float64], shown: NDArray[np.bool_], *, limbs: Pairs, side: list[int]
 ) -> None:
     """Draw one pose (K, 2) onto `drawn`, limbs first; lines are as wide as suits the person's size."""
     width = max(1, round(float(np.ptp(xy[shown], axis=0).max()) / _PERSON_PER_LINE))

@@ -1,13 +1,10 @@
 """Files that are whole or not there at all, one clear line for those that cannot be read, and silence."""
 
-from __future__ import annotations
-
-import contextlib
 import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +15,7 @@ def written_beside(path: Path) -> Iterator[Path]:
 
     Whatever interrupts the writing, `path` holds the old file or the new one, never half of it. Folders are made.
 
-    Raises:
-        OSError: the file could not be written, on a full disk for one; the message names `path`.
+    Raises OSError: the file could not be written, on a full disk for one; the message names `path`.
     """
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
@@ -29,42 +25,33 @@ def written_beside(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OSError(f"{path} was not written: {error.strerror or error}") from error
     finally:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             beside.unlink()
 
 
 def read_json(path: Path) -> Any:
     """What a JSON file holds.
 
-    Raises:
-        OSError: it cannot be opened.
-        ValueError: it is not JSON; the message has the position.
+    Raises OSError: it cannot be opened; ValueError: it is not JSON; the message has the position.
     """
+
+    def refuse(name: str) -> None:
+        """Python's reader takes NaN and Infinity, which JSON has not and no box or joint can be."""
+        raise ValueError(f"{path}: {name} is no number of JSON's")
+
     try:
-        return json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        return json.loads(path.read_bytes(), parse_constant=refuse)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not JSON: no text at byte {error.start}") from error
-    except _ConstantError as error:
-        raise ValueError(f"{path}: {error} is no number of JSON's") from error
-
-
-class _ConstantError(Exception):
-    pass
-
-
-def _refuse_constant(name: str) -> None:
-    """Python's reader takes NaN and Infinity, which JSON has not and no box or joint can be."""
-    raise _ConstantError(name)
 
 
 @contextmanager
 def entry(where: str) -> Iterator[None]:
     """Block that reads one entry of a file, named `where` in the message if the entry is malformed.
 
-    Raises:
-        ValueError: a key is missing, or a value is not what the block takes.
+    Raises ValueError: a key is missing, or a value is not what the block takes.
     """
     try:
         yield

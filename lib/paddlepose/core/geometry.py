@@ -3,8 +3,6 @@
 Points are (x, y) in pixels with pixel centres at integers; sizes are (width, height); boxes are (x, y, width, height).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,11 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 if TYPE_CHECKING:
     from paddlepose.core.types import Skeleton
 
-# Boxes are enlarged by this factor before they are cropped (Simple Baselines, section 3).
-PADDING = 1.25
-
-# Pixels in the unit in which MPII's labels and results files give sizes.
-SCALE_UNIT = 200.0
+PADDING = 1.25  # factor by which boxes are enlarged before they are cropped (Simple Baselines, section 3)
+SCALE_UNIT = 200.0  # pixels in the unit in which MPII's labels and results files give sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +25,7 @@ class Region:
     size: NDArray[np.float64]
 
     @classmethod
-    def from_box(cls, box: ArrayLike, aspect: float, padding: float = PADDING) -> Region:
+    def from_box(cls, box: ArrayLike, aspect: float, padding: float = PADDING) -> "Region":
         """Smallest region of the given aspect (width / height) around a box (x, y, width, height), then enlarged.
 
         A box whose centre is at x = -1 exactly is not enlarged: so the first data sets marked "no centre".
@@ -82,7 +77,7 @@ def transform(points: NDArray[np.floating], matrix: NDArray[np.float64]) -> NDAr
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def flip_joints(joints: NDArray[np.floating], width: int, skeleton: Skeleton) -> NDArray[np.floating]:
+def flip_joints(joints: NDArray[np.floating], width: int, skeleton: "Skeleton") -> NDArray[np.floating]:
     """Joints (K, 3: x, y, visibility) of the mirrored image of `width` pixels: left and right change names.
 
     Joints that are not visible become (0, 0).

@@ -1,7 +1,5 @@
 """Pictures: reading, cropping, and a network's input. Pictures are (H, W, 3) uint8 in the order of OpenCV, BGR."""
 
-from __future__ import annotations
-
 import os
 import zipfile
 from functools import lru_cache
@@ -24,18 +22,14 @@ _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 def read_picture(path: Path, *, upright: bool = False) -> Picture:
     """Picture (H, W, 3) BGR of a file, or of a member of an archive (`pictures.zip@/a.jpg`).
 
-    Args:
-        path: of the file.
-        upright: turn the picture as its EXIF data say. Data sets are labelled on the pictures as stored.
+    It is turned as its EXIF data say if `upright`; data sets are labelled on the pictures as stored.
 
-    Raises:
-        FileNotFoundError: there is no such file or member.
-        ValueError: it is no picture, or one that is cut off.
+    Raises FileNotFoundError: there is no such file or member; ValueError: it is no picture, or one that is cut off.
     """
     data = _read_bytes(path)
-    flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     if _is_cut_off(data):
         raise ValueError(f"{path}: the JPEG file is cut off: copy or download it again")
+    flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if picture is None:
         raise ValueError(f"{path}: not a picture that OpenCV can read")
@@ -44,9 +38,8 @@ def read_picture(path: Path, *, upright: bool = False) -> Picture:
 
 def _is_cut_off(data: bytes) -> bool:
     """A JPEG whose last scan is not ended; OpenCV would fill the rest with grey and say nothing."""
-    if data.endswith(_JPEG_END) or not data.startswith(_JPEG_START):
-        return False
-    return data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)
+    may_be = data.startswith(_JPEG_START) and not data.endswith(_JPEG_END)
+    return may_be and data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -65,7 +58,6 @@ def _read_bytes(path: Path) -> bytes:
 @lru_cache(maxsize=8)
 def _open_archive(path: str, process: int) -> tuple[zipfile.ZipFile, dict[str, str]]:
     """An archive kept open, and its members; one for each process, as forked ones would share its file position."""
-    del process
     file = zipfile.ZipFile(path)
     return file, archive_members(file)
 

@@ -1,7 +1,5 @@
 """What poses are looked for in: pictures and videos, found by one name, a folder or a pattern."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,28 +19,18 @@ _LOG = logging.getLogger(__name__)
 def sources(pattern: str) -> list[Path]:
     """Pictures and videos, sorted, that a file's name, a folder (without its subfolders) or a glob pattern stands for.
 
-    Raises:
-        FileNotFoundError: there is none.
+    Raises FileNotFoundError: there is none.
     """
     place = Path(pattern)
     if place.is_file():
         return [place]
-    found = place.iterdir() if place.is_dir() else _matches(place)
-    if accepted := sorted(path for path in found if _is_accepted(path)):
-        return accepted
-    suffixes = " ".join(sorted(PICTURE_SUFFIXES | VIDEO_SUFFIXES))
-    raise FileNotFoundError(
-        f"{pattern}: no picture or video found; give a file, a folder or a quoted pattern ('a/*.jpg') of {suffixes}"
-    )
-
-
-def _matches(pattern: Path) -> Iterator[Path]:
-    return Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
-
-
-def _is_accepted(path: Path) -> bool:
-    is_hidden = path.name.startswith(".")
-    return not is_hidden and path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and path.is_file()
+    found = place.iterdir() if place.is_dir() else Path(place.anchor).glob(str(place.relative_to(place.anchor)))
+    known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
+    accepted = [p for p in found if p.suffix.lower() in known and not p.name.startswith(".") and p.is_file()]
+    if not accepted:
+        forms = f"give a file, a folder or a quoted pattern ('a/*.jpg') of {' '.join(sorted(known))}"
+        raise FileNotFoundError(f"{pattern}: no picture or video found; {forms}")
+    return sorted(accepted)
 
 
 def is_video(path: Path) -> bool:
@@ -51,37 +39,24 @@ def is_video(path: Path) -> bool:
 
 
 class Video:
-    """Frames of a video file, read one at a time and upright.
-
-    Attributes:
-        path: of the file.
-        frame_size: (width, height) in pixels.
-        frame_rate: frames per second.
-        frame_count: as the file states it, which may be an estimate; 0 where it states none.
-    """
+    """Frames of a video file, read one at a time and upright."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file.
-
-        Raises:
-            ValueError: it is no video that OpenCV can read.
-        """
+        """Open the file. Raises ValueError: it is no video that OpenCV can read."""
         # The backend is named, as another would take digits in the name for a numbered series of pictures.
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise ValueError(f"{path}: not a video that OpenCV can read, or one that is cut off")
+        stated = self._capture.get
         self.path = path
-        size = self._capture.get(cv2.CAP_PROP_FRAME_WIDTH), self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-        self.frame_size = int(size[0]), int(size[1])
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.frame_rate = rate if rate > 0 else _USUAL_FRAME_RATE
-        self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self.frame_size = int(stated(cv2.CAP_PROP_FRAME_WIDTH)), int(stated(cv2.CAP_PROP_FRAME_HEIGHT))  # pixels
+        self.frame_rate = max(0.0, stated(cv2.CAP_PROP_FPS)) or _USUAL_FRAME_RATE  # frames per second
+        self.frame_count = max(0, int(stated(cv2.CAP_PROP_FRAME_COUNT)))  # may be an estimate; 0 where none is stated
 
     def __iter__(self) -> Iterator[Picture]:
         """The frames (H, W, 3) BGR, once. A file that breaks off ends early, with a warning in the log.
 
-        Raises:
-            ValueError: there is not one frame.
+        Raises ValueError: there is not one frame.
         """
         read = 0
         while (frame := self._capture.read()[1]) is not None:

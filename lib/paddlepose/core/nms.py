@@ -1,7 +1,5 @@
 """How alike two poses are, and which of several alike ones stay."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,15 +33,10 @@ def oks(joints: Floats, area: float, others: Floats, *, other_areas: Floats, sig
 def oks_nms(joints: Floats, scores: Floats, areas: Floats, *, sigmas: Floats, threshold: float) -> Indices:
     """Indices of the poses that stay, best score first: none of them is more alike a better one than `threshold`.
 
-    Args:
-        joints: (N, K, 2) x, y in pixels.
-        scores: (N,).
-        areas: (N,) of the people, in square pixels.
-        sigmas: (K,), as for `oks`.
-        threshold: the largest similarity that two poses which stay may have.
+    Poses are (N, K, 2: x, y in pixels), with `scores` (N,) and `areas` (N,) of the people in square pixels; `sigmas`
+    are as for `oks`.
     """
-    order = _by_score(scores)
-    kept = []
+    order, kept = _by_score(scores), []
     while order.size:
         best, order = order[0], order[1:]
         kept.append(best)
@@ -58,8 +51,7 @@ def soft_oks_nms(joints: Floats, scores: Floats, areas: Floats, *, sigmas: Float
     Arguments are those of `oks_nms`; a score falls by exp(-OKS^2 / threshold). Nothing but the number is cut.
     """
     scores = scores.astype(np.float64)
-    order = _by_score(scores)
-    kept = []
+    order, kept = _by_score(scores), []
     while order.size and len(kept) < MOST_SOFT:
         best, order = order[0], order[1:]
         kept.append(best)
@@ -72,8 +64,7 @@ def soft_oks_nms(joints: Floats, scores: Floats, areas: Floats, *, sigmas: Float
 def box_nms(boxes: Floats, scores: Floats, threshold: float) -> Indices:
     """Indices of the boxes (N, 4: left, top, right, bottom; whole pixels, both ends inside) that stay, best first."""
     areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(1)
-    order = _by_score(scores)
-    kept = []
+    order, kept = _by_score(scores), []
     while order.size:
         best, order = order[0], order[1:]
         kept.append(best)

@@ -1,7 +1,5 @@
 """From a picture to poses: a network function and its card are all that is needed, whatever runs the network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -29,12 +27,9 @@ class TopDown:
         self.codec = codecs.build(card.codec)
 
     def __call__(self, picture: Picture, boxes: ArrayLike, scores: Sequence[float] | None = None) -> Poses:
-        """Poses of the people in a picture, one a box, in pixels of the picture.
+        """Poses of the people in a picture (H, W, 3: uint8, BGR), one a box, in pixels of the picture.
 
-        Args:
-            picture: (H, W, 3) uint8, BGR.
-            boxes: (N, 4) x, y, width, height.
-            scores: (N,) of the boxes; a pose's score is its joints' mean times its box's score.
+        Boxes are (N, 4: x, y, width, height). A pose's score is its joints' mean, times its box's of `scores` (N,).
         """
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
         if not len(boxes):

@@ -1,12 +1,10 @@
 """What is kept of the poses found: drawn pictures and videos, and the numbers beside them as JSON."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -42,9 +40,7 @@ def _result(stem: Path, suffix: str) -> Path:
 def write_picture_results(stem: Path, drawn: Picture, people: People) -> None:
     """Write the drawn picture as `<stem>_result.jpg` and the people as `<stem>_result.json`.
 
-    Raises:
-        OSError: the folder or the files cannot be written.
-        ValueError: the picture is too large for the JPEG format.
+    Raises OSError: the folder or the files cannot be written; ValueError: the picture is too large for the JPEG format.
     """
     if max(drawn.shape) > _JPEG_LIMIT:
         raise ValueError(f"{stem}: {drawn.shape[1]}x{drawn.shape[0]} pixels are more than a JPEG file can hold")
@@ -61,15 +57,19 @@ def video_results(stem: Path, frame_size: tuple[int, int], frame_rate: float) ->
     Both files appear when the block ends well. A line of the second holds the frame's number, its time in seconds and
     its people. VP8 takes even sizes only: a last odd row or column is left out.
 
-    Raises:
-        OSError: the folder or the files cannot be written.
+    Raises OSError: the folder or the files cannot be written.
     """
     with (
         written_beside(_result(stem, ".webm")) as film,
         written_beside(_result(stem, ".jsonl")) as table,
         table.open("w") as lines,
-        _opened_writer(film, frame_size, frame_rate) as writer,
+        ExitStack() as at_exit,
     ):
+        with silence():  # OpenCV complains of the very tag that makes it write VP8
+            writer = cv2.VideoWriter(str(film), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), frame_rate, frame_size)
+        at_exit.callback(writer.release)
+        if not writer.isOpened():
+            raise OSError(f"OpenCV cannot write a VP8 video of {frame_size[0]}x{frame_size[1]} pixels")
         numbers = count()
 
         def add(drawn: Picture, people: People) -> None:
@@ -79,15 +79,3 @@ def video_results(stem: Path, frame_size: tuple[int, int], frame_rate: float) ->
             lines.write(json.dumps({"frame": number, "time": round(number / frame_rate, 4), "people": people}) + "\n")
 
         yield add
-
-
-@contextmanager
-def _opened_writer(path: Path, frame_size: tuple[int, int], frame_rate: float) -> Iterator[cv2.VideoWriter]:
-    with silence():  # OpenCV complains of the very tag that makes it write VP8
-        writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), frame_rate, frame_size)
-    if not writer.isOpened():
-        raise OSError(f"OpenCV cannot write a VP8 video of {frame_size[0]}x{frame_size[1]} pixels")
-    try:
-        yield writer
-    finally:
-        writer.release()

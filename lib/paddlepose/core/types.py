@@ -1,7 +1,5 @@
 """What flows through the program: skeletons, labelled people, image records, poses, and the card of a network."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,34 +17,23 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 CARD_FORMAT = 1  # raised when a reader of the old form could misread the new one
 
+Pairs = tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True)
 class Skeleton:
-    """The joints of a data set, K of them, and what is known about them.
-
-    Attributes:
-        joints: their names, in the order of every array of joints.
-        flip_pairs: pairs of indices that change places when the image is mirrored.
-        limbs: pairs of indices that are joined by a line when drawn.
-        upper_body: indices of the joints above the hips, for the half-body augmentation.
-        sigmas: OKS fall-off of each joint as a share of the person's scale (COCO's constants), where there is one.
-        weights: share of each joint in the loss when joints are weighted differently.
-    """
+    """The joints of a data set, K of them, and what is known about them; other fields name joints by their index."""
 
     name: str
-    joints: tuple[str, ...]
-    flip_pairs: tuple[tuple[int, int], ...]
-    limbs: tuple[tuple[int, int], ...]
-    upper_body: tuple[int, ...] = ()
-    sigmas: tuple[float, ...] | None = None
-    weights: tuple[float, ...] | None = None
+    joints: tuple[str, ...]  # their names, in the order of every array of joints
+    flip_pairs: Pairs  # change places when the image is mirrored
+    limbs: Pairs  # are joined by a line when drawn
+    upper_body: tuple[int, ...] = ()  # above the hips, for the half-body augmentation
+    sigmas: tuple[float, ...] | None = None  # OKS fall-off as a share of the person's scale (COCO's), where known
+    weights: tuple[float, ...] | None = None  # share of each joint in the loss when joints are weighted differently
 
     def __post_init__(self) -> None:
-        """Refuse indices without a joint and lists of another length.
-
-        Raises:
-            ValueError: which field, and what it holds.
-        """
+        """Hold lists to K and indices to joints. Raises ValueError: which field does not fit, and what it holds."""
         count = len(self.joints)
         for title in ("sigmas", "weights"):
             values = getattr(self, title)
@@ -67,70 +54,43 @@ class Skeleton:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One labelled or detected person, in pixels of the image.
+    """One labelled or detected person, in pixels of the image."""
 
-    Attributes:
-        joints: (K, 3) x, y, visibility; visibility is 0 where the joint is not labelled, else 1.
-        region: what a crop of the person shows.
-        box: (4,) x, y, width, height.
-        area: of the person's outline, in square pixels.
-        score: the detector's confidence; 1 for a labelled person.
-        crowd: the box holds a group.
-        labelled: the joints are known, even if they are not visible.
-    """
-
-    joints: NDArray[np.float64]
-    region: Region
-    box: NDArray[np.float64]
-    area: float
-    score: float = 1.0
-    crowd: bool = False
-    labelled: bool = True
+    joints: NDArray[np.float64]  # (K, 3) x, y, visibility; visibility is 0 where the joint is not labelled, else 1
+    region: Region  # what a crop of the person shows
+    box: NDArray[np.float64]  # (4,) x, y, width, height
+    area: float  # of the person's outline, in square pixels
+    score: float = 1.0  # the detector's confidence; 1 for a labelled person
+    crowd: bool = False  # the box holds a group
+    labelled: bool = True  # the joints are known, even if they are not visible
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """One image of a data set and its people.
+    """One image of a data set and its people."""
 
-    Attributes:
-        id: of the image in its annotation file.
-        path: of the picture; `pictures.zip@/a.jpg` is the member `a.jpg` of an archive.
-        people: labelled or detected ones.
-        size: (width, height), where the annotation file has it.
-    """
-
-    id: int
-    path: Path
-    people: tuple[Person, ...]
-    size: tuple[int, int] | None = None
+    id: int  # in its annotation file
+    path: Path  # of the picture; `pictures.zip@/a.jpg` is the member `a.jpg` of an archive
+    people: tuple[Person, ...]  # labelled or detected ones
+    size: tuple[int, int] | None = None  # (width, height), where the annotation file has it
 
 
 @dataclass(frozen=True, slots=True)
 class Poses:
-    """N poses of K joints, in pixels of the image.
+    """N poses of K joints, in pixels of the image."""
 
-    Attributes:
-        xy: (N, K, 2).
-        scores: (N, K), the confidence of each joint.
-        score: (N,), the confidence of each pose.
-    """
-
-    xy: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    score: NDArray[np.float64]
+    xy: NDArray[np.float64]  # (N, K, 2)
+    scores: NDArray[np.float64]  # (N, K), the confidence of each joint
+    score: NDArray[np.float64]  # (N,), the confidence of each pose
 
     def __post_init__(self) -> None:
-        """Hold the three arrays to one N and one K.
-
-        Raises:
-            ValueError: with the three shapes.
-        """
+        """Hold the three arrays to one N and one K. Raises ValueError: with the three shapes."""
         people, joints = self.scores.shape
         if self.xy.shape != (people, joints, 2) or self.score.shape != (people,):
             raise ValueError(f"shapes xy {self.xy.shape}, scores {self.scores.shape}, score {self.score.shape} differ")
 
     @classmethod
-    def empty(cls, joints: int) -> Poses:
+    def empty(cls, joints: int) -> "Poses":
         """No poses, of `joints` joints each."""
         return cls(np.zeros((0, joints, 2)), np.zeros((0, joints)), np.zeros(0))
 
@@ -138,7 +98,7 @@ class Poses:
         """Number of people."""
         return len(self.score)
 
-    def __getitem__(self, index: slice | Sequence[int] | NDArray[np.generic]) -> Poses:
+    def __getitem__(self, index: slice | Sequence[int] | NDArray[np.generic]) -> "Poses":
         """The poses that a slice, a mask (N,) or indices pick."""
         return Poses(self.xy[index], self.scores[index], self.score[index])
 
@@ -162,49 +122,31 @@ class Poses:
 
 @dataclass(frozen=True)
 class Card:
-    """How to use a network: all that must be known beside its weights.
+    """How to use a network: all that must be known beside its weights."""
 
-    Attributes:
-        kind: `top_down` takes crops of one person, `bottom_up` whole images.
-        model: the network's name.
-        input_size: (width, height) of the network's input.
-        skeleton: the joints that it finds.
-        codec: the name of the codec that reads its output, and the codec's settings.
-        mean, std: of each channel, in the order of the input's channels, for pixels from 0 to 1.
-        rgb: the input's channels are red, green, blue; else blue, green, red.
-        padding: by which boxes are enlarged before they are cropped.
-        source: where the weights come from, free text by key.
-    """
-
-    kind: Literal["top_down", "bottom_up"]
-    model: str
-    input_size: tuple[int, int]
-    skeleton: Skeleton
-    codec: Mapping[str, Any]
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
-    rgb: bool = False
-    padding: float = PADDING
-    source: Mapping[str, str] = field(default_factory=dict)
+    kind: Literal["top_down", "bottom_up"]  # takes crops of one person, or whole images
+    model: str  # the network's name
+    input_size: tuple[int, int]  # (width, height) of the network's input
+    skeleton: Skeleton  # the joints that it finds
+    codec: Mapping[str, Any]  # the name of the codec that reads its output, and the codec's settings
+    mean: tuple[float, ...] = IMAGENET_MEAN  # of each channel, in the input's order, for pixels from 0 to 1
+    std: tuple[float, ...] = IMAGENET_STD  # likewise
+    rgb: bool = False  # the input's channels are red, green, blue; else blue, green, red
+    padding: float = PADDING  # by which boxes are enlarged before they are cropped
+    source: Mapping[str, str] = field(default_factory=dict)  # where the weights come from, free text by key
 
     def to_json(self) -> str:
         """The card as one line of JSON, with the number of its format."""
         return json.dumps({"format": CARD_FORMAT, **asdict(self)})
 
     @classmethod
-    def from_json(cls, text: str) -> Card:
-        """The card that `to_json` wrote.
-
-        Raises:
-            ValueError: not a card, or one of a later format than this program knows.
-        """
+    def from_json(cls, text: str) -> "Card":
+        """The card that `to_json` wrote. Raises ValueError: not a card, or of a later format than is known here."""
         try:
             values = _with_tuples(json.loads(text))
-            version = values.pop("format")
-            if version > CARD_FORMAT:
-                raise ValueError(
-                    f"its card has format {version}, this paddlepose reads up to {CARD_FORMAT}: update paddlepose"
-                )
+            if (version := values.pop("format")) > CARD_FORMAT:
+                known = f"this paddlepose reads up to {CARD_FORMAT}"
+                raise ValueError(f"its card has format {version}, {known}: update paddlepose")
             return cls(**{**values, "skeleton": Skeleton(**values["skeleton"])})
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"its card cannot be read ({error}): export the model again") from error
@@ -213,7 +155,5 @@ class Card:
 def _with_tuples(value: Any) -> Any:
     """JSON's lists as tuples, at every depth."""
     if isinstance(value, list):
-        return tuple(_with_tuples(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _with_tuples(item) for key, item in value.items()}
-    return value
+        return tuple(map(_with_tuples, value))
+    return {key: _with_tuples(item) for key, item in value.items()} if isinstance(value, dict) else value

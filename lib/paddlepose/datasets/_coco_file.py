@@ -1,7 +1,5 @@
 """An annotation file in COCO's format: which file it is, and what it says of images and joints."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,42 +11,34 @@ from paddlepose.datasets import Source, _disk, _skeleton
 
 Row = Mapping[str, Any]
 
-# Of joints that no evaluator has measured: between COCO's eyes (0.025) and hips (0.107).
-DEFAULT_SIGMA = 0.05
+DEFAULT_SIGMA = 0.05  # of joints that no evaluator has measured: between COCO's eyes (0.025) and hips (0.107)
 
 
 @dataclass(frozen=True)
 class CocoFile:
-    """The content of an annotation file.
-
-    Attributes:
-        path: of the file.
-        category: the number of the category of people.
-        skeleton: of that category.
-        images: by number, in the file's order.
-        annotations: of all categories; none in a test split without labels.
-    """
+    """The content of an annotation file."""
 
     path: Path
-    category: int
-    skeleton: Skeleton
-    images: Mapping[int, Row]
-    annotations: Sequence[Row]
+    category: int  # the number of the category of people
+    skeleton: Skeleton  # of that category
+    images: Mapping[int, Row]  # by number, in the file's order
+    annotations: Sequence[Row]  # of all categories; none in a test split without labels
 
-
-def exists(source: Source) -> bool:
-    """Whether the split has an annotation file."""
-    return any((source.root / name).is_file() for name in _names(source.split))
+    def size(self, number: int) -> tuple[int, int]:
+        """Width and height of an image, in pixels. Raises KeyError: the file does not say."""
+        return self.images[number]["width"], self.images[number]["height"]
 
 
 def read(source: Source) -> CocoFile:
     """The annotation file of a split.
 
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is not in COCO's format, or the source's skeleton does not fit its joints.
+    Raises FileNotFoundError: there is none; ValueError: it is not in COCO's format, or the source's skeleton does not
+    fit its joints.
     """
-    path = _disk.find_labels(source.root, *_names(source.split))
+    names = [f"person_keypoints_{source.split}", source.split]
+    if "test" in source.split:
+        names.insert(0, f"image_info_{source.split}")  # COCO's test splits have images without labels
+    path = _disk.find_labels(source.root, *(f"annotations/{name}.json" for name in names))
     content = read_json(path)
     for key in ("images", "categories"):
         if not isinstance(content, dict) or not content.get(key):
@@ -65,20 +55,10 @@ def read(source: Source) -> CocoFile:
 
 
 def objects(path: Path, rows: Any, title: str) -> Sequence[Row]:
-    """`rows`, if they are a list of objects.
-
-    Raises:
-        ValueError: they are not; the message has the file and their title.
-    """
+    """`rows`, if they are a list of objects. Raises ValueError: they are not; with the file and their title."""
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{path}: {title}: expected a list of objects")
     return rows
-
-
-def _names(split: str) -> list[str]:
-    """Names that the annotation file may have, COCO's own first; COCO's test splits have images without labels."""
-    names = [f"person_keypoints_{split}", split]
-    return [f"annotations/{name}.json" for name in ([f"image_info_{split}", *names] if "test" in split else names)]
 
 
 def _described(path: Path, category: Row, source: Source) -> Skeleton:

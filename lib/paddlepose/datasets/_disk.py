@@ -1,9 +1,7 @@
 """What of a data set lies on the disk, and one clear line for what does not."""
 
-from __future__ import annotations
-
+import logging
 import zipfile
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -12,12 +10,13 @@ from paddlepose.core.types import ImageRecord
 
 HELP = "data/README.md says where each data set comes from and where it goes"
 
+_LOG = logging.getLogger(__name__)
+
 
 def find_labels(root: Path, *names: str) -> Path:
     """The first of the named files in the data set's folder that exists.
 
-    Raises:
-        FileNotFoundError: the folder does not exist, or none of the files does.
+    Raises FileNotFoundError: the folder does not exist, or none of the files does.
     """
     for name in names:
         if (root / name).is_file():
@@ -28,19 +27,19 @@ def find_labels(root: Path, *names: str) -> Path:
     raise FileNotFoundError(f"{root / names[0]}: no such file{others}, expected the labels of this split; {HELP}")
 
 
-def check_pictures(records: Iterable[ImageRecord], labels: Path) -> None:
-    """Look each folder or archive over once for the pictures of the records.
+def checked(records: list[ImageRecord], labels: Path) -> list[ImageRecord]:
+    """The records of a file of labels, whose number is logged; each folder or archive has their pictures.
 
-    Raises:
-        FileNotFoundError: naming the first picture that is missing, how many are, and the file that names them.
-        ValueError: an archive that cannot be read.
+    Raises FileNotFoundError: naming the first picture that is missing, how many are, and the file that names them;
+    ValueError: an archive that cannot be read.
     """
     names = cache(_names)
     paths = [record.path for record in records]
-    missing = [path for path in paths if _place(path)[1] not in names(_place(path)[0])]
-    if missing:
+    if missing := [path for path in paths if _place(path)[1] not in names(_place(path)[0])]:
         count = f"{len(missing)} of {len(paths)} pictures that {labels} names are missing"
         raise FileNotFoundError(f"{missing[0]}: no such picture; {count}; {HELP}")
+    _LOG.info("=> load %d samples", sum(len(record.people) for record in records))
+    return records
 
 
 def _place(path: Path) -> tuple[str, str]:

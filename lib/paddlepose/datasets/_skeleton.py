@@ -1,17 +1,14 @@
 """Skeletons from the names of joints, and what a configuration says otherwise."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from paddlepose.core.nms import SIGMAS
-from paddlepose.core.types import Skeleton
+from paddlepose.core.types import Pairs, Skeleton
 from paddlepose.plugins import nearest
 
-Pairs = tuple[tuple[int, int], ...]
 Overrides = Mapping[str, Sequence[Any]]
 
 KEY = "DATASET.SKELETON"  # where the overrides stand in a configuration
@@ -26,31 +23,23 @@ def build(
     """Skeleton with flip pairs and upper body told from the joints' names, then with the fields that `overrides` has.
 
     The joints of COCO and of CrowdPose are known by their names and get their own limbs, sigmas and weights.
+    Others get `name`, `limbs` (pairs of indices) and `sigma`. `overrides` have joints by name and may rename them.
 
-    Args:
-        name: of the skeleton, where its joints are not known.
-        joints: their names; `overrides` may rename them.
-        limbs: pairs of indices.
-        overrides: fields of the skeleton, with joints by name.
-        sigma: of each joint, where the joints are not known.
-
-    Raises:
-        ValueError: an override names no field or no joint, or has another length than the joints.
+    Raises ValueError: an override names no field or no joint, or has another length than the joints.
     """
     if strangers := [field for field in overrides if field not in FIELDS]:
         raise ValueError(f"{KEY}: no field '{strangers[0]}'{nearest(strangers[0], list(FIELDS))}")
     names = tuple(overrides.get("joints", joints))
     if len(names) != len(joints):
         raise ValueError(f"{KEY}.JOINTS: {len(names)} names, but the labels have {len(joints)} joints")
-    known = _KNOWN.get(names)
     sigmas = None if sigma is None else (sigma,) * len(names)
-    return _replaced(known or replace(_described(name, names, limbs), sigmas=sigmas), overrides)
+    return _replaced(_KNOWN.get(names) or _described(name, names, limbs, sigmas=sigmas), overrides)
 
 
-def _described(name: str, joints: tuple[str, ...], limbs: Pairs) -> Skeleton:
-    """What the names of joints tell."""
+def _described(name: str, joints: tuple[str, ...], limbs: Pairs, **fields: Any) -> Skeleton:
+    """What the names of joints tell, with the other fields."""
     upper = (i for i, joint in enumerate(joints) if UPPER_BODY & set(re.split(r"[\W_]", joint.lower())))
-    return Skeleton(name, joints, _flip_pairs(joints), limbs, tuple(upper))
+    return Skeleton(name, joints, _flip_pairs(joints), limbs, tuple(upper), **fields)
 
 
 def _flip_pairs(joints: Sequence[str]) -> Pairs:
@@ -101,23 +90,19 @@ def _both_sides(*parts: str) -> tuple[str, ...]:
 _LIMB_PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 
 # Limbs as in COCO's annotation files, counted from 0; a joint's weight as in HRNet's loss.
-COCO = replace(
-    _described(
-        "coco",
-        ("nose", *_both_sides("eye", "ear", *_LIMB_PARTS)),
-        ((15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10))
-        + ((1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6)),
-    ),
+COCO = _described(
+    "coco",
+    ("nose", *_both_sides("eye", "ear", *_LIMB_PARTS)),
+    ((15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10))
+    + ((1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6)),
     sigmas=SIGMAS["coco"],
     weights=(1.0,) * 7 + (1.2, 1.2, 1.5, 1.5, 1.0, 1.0, 1.2, 1.2, 1.5, 1.5),
 )
-CROWDPOSE = replace(
-    _described(
-        "crowdpose",
-        (*_both_sides(*_LIMB_PARTS), "head", "neck"),
-        ((12, 13), (13, 0), (13, 1), (0, 1), (0, 6), (1, 7), (6, 7), (0, 2), (2, 4), (1, 3), (3, 5), (6, 8), (8, 10))
-        + ((7, 9), (9, 11)),
-    ),
+CROWDPOSE = _described(
+    "crowdpose",
+    (*_both_sides(*_LIMB_PARTS), "head", "neck"),
+    ((12, 13), (13, 0), (13, 1), (0, 1), (0, 6), (1, 7), (6, 7), (0, 2), (2, 4), (1, 3), (3, 5), (6, 8), (8, 10))
+    + ((7, 9), (9, 11)),
     sigmas=SIGMAS["crowdpose"],
 )
 _KNOWN = {skeleton.joints: skeleton for skeleton in (COCO, CROWDPOSE)}

@@ -30,7 +30,7 @@ def records(folder: Path, box_file: Path | None, *, joints: int, aspect: float) 
 
     Raises:
         FileNotFoundError: there is no picture, or no such file.
-        ValueError: the file holds no boxes, or a picture cannot be read.
+        ValueError: the file holds no boxes, or none of these pictures' people, or a picture cannot be read.
     """
     boxes = BoxSource(by_picture=read_boxes(box_file, 0.0) if box_file else None)
     paths = [path for path in sources(str(folder)) if not is_video(path)]
@@ -44,6 +44,8 @@ def records(folder: Path, box_file: Path | None, *, joints: int, aspect: float) 
         )
         if people:
             found.append(ImageRecord(number, path, people, size))
+    if not found:
+        raise ValueError(f"DATASET.UNLABELLED_ROOT {folder}: {len(paths)} pictures, and no box of a person in them")
     _LOG.info("=> load %d unlabelled samples", sum(len(record.people) for record in found))
     return found
 

@@ -3,11 +3,10 @@
 The folder holds annotations/person_keypoints_<split>.json or annotations/<split>.json, and images/<split>/ or images/.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +34,9 @@ def skeleton(source: Source) -> Skeleton:
 
     Without an annotation file, and for a test split whose file describes none, they are COCO's 17.
 
-    Raises:
-        ValueError: the file describes no joints, or the source's fields do not fit them.
+    Raises ValueError: the file describes no joints, or the source's fields do not fit them.
     """
-    if _coco_file.exists(source):
+    with suppress(FileNotFoundError):
         return _coco_file.read(source).skeleton
     joints = source.skeleton.get("joints", _skeleton.COCO.joints)
     return _skeleton.build("coco", joints, (), source.skeleton, sigma=_coco_file.DEFAULT_SIGMA)
@@ -50,27 +48,25 @@ def records(source: Source) -> list[ImageRecord]:
     Of labelled people, crowds and those without a box or a labelled joint are left out, and boxes are cleaned (see
     `cleaned`). Detected people have their boxes as they are, and joints at (0, 0), all visible.
 
-    Raises:
-        FileNotFoundError: the annotation file, the detections or a picture is missing.
-        ValueError: a file is not what it should be, or holds nobody.
+    Raises FileNotFoundError: the annotation file, the detections or a picture is missing; ValueError: a file is not
+    what it should be, or holds nobody.
     """
     labels = _coco_file.read(source)
     people = _detected(labels, source, source.detections) if source.detections else _labelled(labels, source.aspect)
     if not people:
         raise ValueError(f"{source.detections or labels.path}: has nobody with a box and a joint or a sufficient score")
-    folder = _folder(source)
-    found = [_record(labels, number, folder, people[number]) for number in people]
-    _disk.check_pictures(found, labels.path)
-    _LOG.info("=> load %d samples", sum(len(record.people) for record in found))
-    return found
+    folder, found = _folder(source), []
+    for number, persons in people.items():
+        with entry(f"{labels.path}: image {number}"):
+            path = folder / labels.images[number]["file_name"]
+            found.append(ImageRecord(number, path, tuple(persons), labels.size(number)))
+    return _disk.checked(found, labels.path)
 
 
-def metric(source: Source, out: Path, options: TestSection) -> Keypoints:
+def metric(source: Source, out: Path, options: "TestSection") -> Keypoints:
     """COCO's ten figures, or CrowdPose's six where all images have a `crowdIndex`; none for a file without labels.
 
-    Raises:
-        FileNotFoundError: the annotation file is missing.
-        ValueError: it is not what it should be.
+    Raises FileNotFoundError: the annotation file is missing; ValueError: it is not what it should be.
     """
     labels = _coco_file.read(source)
     return Keypoints(
@@ -104,16 +100,6 @@ def _folder(source: Source) -> Path:
     return images / f"{name}.zip@"
 
 
-def _record(labels: CocoFile, number: int, folder: Path, people: Sequence[Person]) -> ImageRecord:
-    image = labels.images[number]
-    with entry(f"{labels.path}: image {number}"):
-        return ImageRecord(number, folder / image["file_name"], tuple(people), _size(image))
-
-
-def _size(image: Row) -> tuple[int, int]:
-    return image["width"], image["height"]
-
-
 def _labelled(labels: CocoFile, aspect: float) -> People:
     """The labelled people of each image that has any, in the images' order."""
     people: People = defaultdict(list)
@@ -123,7 +109,7 @@ def _labelled(labels: CocoFile, aspect: float) -> People:
                 continue
             if row["image_id"] not in labels.images:
                 raise ValueError(f"there is no image {row['image_id']}")
-            size = _size(labels.images[row["image_id"]])
+            size = labels.size(row["image_id"])
             if person := _person(row, size, joints=len(labels.skeleton.joints), aspect=aspect):
                 people[row["image_id"]].append(person)
     return {number: people[number] for number in labels.images if number in people}

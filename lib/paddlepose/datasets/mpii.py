@@ -3,9 +3,6 @@
 The folder holds annot/<split>.json, annot/gt_<split>.mat and images/; both files count pixels from 1.
 """
 
-from __future__ import annotations
-
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +17,6 @@ from paddlepose.metrics.pckh import Pckh, Truth
 
 if TYPE_CHECKING:
     from paddlepose.settings import TestSection
-
-_LOG = logging.getLogger(__name__)
 
 JOINTS = (
     "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top "
@@ -43,9 +38,7 @@ def records(source: Source) -> list[ImageRecord]:
     A person's box is the square that the region is, before it is enlarged; the area is the square's, as MPII labels no
     outlines. People of a test split have joints at (0, 0), not visible.
 
-    Raises:
-        FileNotFoundError: the annotation file or a picture is missing.
-        ValueError: the annotation file is not what it should be.
+    Raises FileNotFoundError: the annotation file or a picture is missing; ValueError: the file is not as it should be.
     """
     labels = _disk.find_labels(source.root, f"annot/{source.split}.json")
     people = read_json(labels)
@@ -56,9 +49,7 @@ def records(source: Source) -> list[ImageRecord]:
     for i, row in enumerate(people):
         with entry(f"{labels}: person {i}"):
             found.append(ImageRecord(i, folder / row["image"], (_person(row, labelled="test" not in source.split),)))
-    _disk.check_pictures(found, labels)
-    _LOG.info("=> load %d samples", len(found))
-    return found
+    return _disk.checked(found, labels)
 
 
 def _person(row: Mapping[str, Any], *, labelled: bool) -> Person:
@@ -74,12 +65,10 @@ def _person(row: Mapping[str, Any], *, labelled: bool) -> Person:
     return Person(joints, region, np.concatenate([center - size / 2, size]), float(size.prod()))
 
 
-def metric(source: Source, out: Path, options: TestSection) -> Pckh:
+def metric(source: Source, out: Path, options: "TestSection") -> Pckh:
     """PCKh of one pose a record, and `pred.mat` in the folder `out`; a test split has no figures.
 
-    Raises:
-        FileNotFoundError: the .mat file with the ground truth is missing.
-        ValueError: it is not what it should be.
+    Raises FileNotFoundError: the .mat file with the ground truth is missing; ValueError: it is not what it should be.
     """
     del options
     has_figures = "test" not in source.split

@@ -1,7 +1,5 @@
 """The state of a run at the end of an epoch: enough to go on as if nothing had happened."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 
@@ -53,14 +51,14 @@ class Checkpoints:
 
     def finish(self) -> None:
         """Write the weights of the last epoch."""
-        weights.save(self._weights, self.folder / "final_state.pdparams")
-        _LOG.info("=> saving final model state to %s", self.folder / "final_state.pdparams")
+        path = self.folder / "final_state.pdparams"
+        weights.save(self._weights, path)
+        _LOG.info("=> saving final model state to %s", path)
 
     def resume(self, folder: Path) -> int | None:
         """Go on from the checkpoint in `folder`, if there is one: the epoch that comes next.
 
-        Raises:
-            ValueError: the file cannot be read, or is of another network.
+        Raises ValueError: the file cannot be read, or is of another network.
         """
         path = folder / FILE
         if not path.is_file():
@@ -74,14 +72,11 @@ class Checkpoints:
             optimizer, scaler, mean = state["optimizer"], state["scaler"], state["ema"]
         except KeyError as error:
             raise ValueError(f"{path}: weights alone, without {error}: a run cannot go on from them") from None
-        self.step.optimizer.set_state_dict({key: _tensor(value) for key, value in optimizer.items()})
+        arrays = {key: paddle.to_tensor(value) for key, value in optimizer.items() if isinstance(value, np.ndarray)}
+        self.step.optimizer.set_state_dict(optimizer | arrays)
         if scaler:
             self.step.scaler.load_state_dict(scaler)
         if self.step.ema and mean:
             self.step.ema.load(mean)
         _LOG.info("=> loaded checkpoint '%s' (epoch %d)", path, epoch)
         return epoch
-
-
-def _tensor(value: object) -> object:
-    return paddle.to_tensor(value) if isinstance(value, np.ndarray) else value

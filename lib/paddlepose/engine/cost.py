@@ -1,7 +1,5 @@
 """What a network costs: its weights, the multiplications that one picture takes, and the time."""
 
-from __future__ import annotations
-
 import statistics
 import timeit
 from collections import Counter

@@ -1,7 +1,5 @@
 """Pictures of what goes through a network while it is trained: crops with joints, and heatmaps over crops."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -61,9 +59,8 @@ def _with_joints(crops: list[Picture], maps: NDArray[np.float32], labelled: NDAr
 
 def _grid(crops: list[Picture]) -> Picture:
     """The crops side by side, in rows of eight."""
-    blank = np.zeros_like(crops[0])
-    filled = crops + [blank] * (-len(crops) % min(_COLUMNS, len(crops)))
     columns = min(_COLUMNS, len(crops))
+    filled = crops + [np.zeros_like(crops[0])] * (-len(crops) % columns)
     return np.vstack([np.hstack(filled[start : start + columns]) for start in range(0, len(filled), columns)])
 
 

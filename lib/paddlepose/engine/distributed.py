@@ -1,7 +1,5 @@
 """Several processes: who this one is, and what they have to bring together. One process needs none of it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import paddle

@@ -1,7 +1,5 @@
 """A running mean of a network's weights, which often measures better than the weights themselves."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 

@@ -1,7 +1,6 @@
 """Measuring a network on a data set: the same predictor that draws poses on pictures, fed by a loader."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -72,12 +71,10 @@ def run(
     return Result(figures, figures.get(metric.headline, 0.0), loss)
 
 
-def _by_record(samples: TopDownSamples, found: dict[int, Poses]) -> list[tuple[ImageRecord, Poses]]:
+def _by_record(samples: TopDownSamples, found: dict[int, Poses]) -> Iterator[tuple[ImageRecord, Poses]]:
     """Each record with the poses of its people, in the data set's order."""
-    pairs = []
     for _, group in groupby(range(len(samples)), lambda index: id(samples.people[index][0])):
         indices = list(group)
         poses = [found[index] for index in indices]
         merged = Poses(*(np.concatenate([getattr(p, name) for p in poses]) for name in ("xy", "scores", "score")))
-        pairs.append((samples.people[indices[0]][0], merged))
-    return pairs
+        yield samples.people[indices[0]][0], merged

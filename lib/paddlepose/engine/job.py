@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -137,6 +138,8 @@ class Job:
         path, settings = self.config.kd.teacher_file, self.config.kd.teacher_cfg
         if path is None:
             return None
+        if not path.is_file():
+            raise FileNotFoundError(f"KD.TEACHER_FILE {path}: no such file")
         if path.suffix == ".onnx":
             network = OrtNetwork(path)
             return Teacher(network, network.card, self.card)
@@ -146,7 +149,7 @@ class Job:
         _LOG.info("=> the teacher is %s", job.title)
         return Teacher(job.trained_network(path), job.card, self.card)
 
-    def training_criterion(self, samples: int) -> Heatmap | Distill:
+    def training_criterion(self, samples: TopDownSamples) -> Heatmap | Distill:
         """What the network is trained on: the labels of `samples`, or these and a teacher's maps."""
         kd, teacher = self.config.kd, self.teacher
         if teacher is None:
@@ -154,8 +157,9 @@ class Job:
         if kd.keep_maps:
             data = self.config.dataset.model_dump_json(), self.config.model.model_dump_json()
             file = kd.teacher_file.stat()
-            origin = f"{kd} {file.st_size} {file.st_mtime_ns} {data} {distributed.rank()}"
-            shape = samples, len(self.skeleton.joints)
+            people = [(str(record.path), person.region.center, person.region.size) for record, person in samples.people]
+            origin = f"{kd} {file.st_size} {file.st_mtime_ns} {data} {distributed.rank()} {people}"
+            shape = len(people), len(self.skeleton.joints)
             teacher = KeptMaps(teacher, self.folder / "teacher", shape, origin=origin)
         use_weight = self.config.loss.use_target_weight
         return Distill(self.criterion, teacher, kd.alpha, use_weight=use_weight)
@@ -229,11 +233,7 @@ class Job:
         return result
 
     def choose_device(self) -> None:
-        """Compute on the device that DEVICE names.
-
-        Raises:
-            ValueError: a GPU was asked for and there is none.
-        """
+        """Compute on the device that DEVICE names. Raises ValueError: a GPU was asked for and there is none."""
         device = self.config.device
         if device == "gpu" and not (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()):
             raise ValueError(
@@ -276,7 +276,8 @@ def _log_to_file(path: Path) -> None:
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, _LogFile)]:
         root.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # what a full disk would not take is lost already
+            handler.close()
     handler = _LogFile(path)
     handler.setFormatter(logging.Formatter("%(asctime)-15s %(message)s"))
     root.addHandler(handler)

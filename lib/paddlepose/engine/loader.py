@@ -1,8 +1,5 @@
 """Samples to batches: which samples a process sees in which order, and worker processes that make them."""
 
-from __future__ import annotations
-
-import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,10 +8,9 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 from paddle import Tensor
-from paddle.io import BatchSampler, DataLoader
+from paddle.io import DataLoader
 from paddle.io.dataloader.collate import default_collate_fn
 
-_LOG = logging.getLogger(__name__)
 _SHARED_MEMORY = Path("/dev/shm")  # where worker processes hand batches over, if it is large enough
 _SHARED_MEMORY_NEEDED = 1 << 30
 
@@ -31,35 +27,11 @@ class Samples(Protocol):
         """Arrays of one sample, by name."""
 
 
-class _Batches(BatchSampler):
-    """Sample numbers of one process: its part of each batch. The batches are the same for any number of processes."""
-
-    def __init__(self, count: int, batch_size: int, *, seed: int | None, rank: int, world: int) -> None:
-        self.count, self.size, self.seed, self.rank, self.world = count, batch_size, seed, rank, world
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return -(-self.count // self.size)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = np.arange(self.count)
-        if self.seed is not None:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
-        for start in range(0, self.count, self.size):
-            batch = order[start : start + self.size]
-            # All processes take the same number of samples: in the last batch some are seen twice.
-            batch = np.concatenate([batch, np.resize(order, -len(batch) % self.world)])
-            yield np.split(batch, self.world)[self.rank].tolist()
-
-
 class _Guarded:
     """Samples whose mistakes are values: an exception in a worker process would only say that its queue was killed."""
 
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples)
 
     def __getitem__(self, index: int) -> Mapping[str, Any] | Exception:
         try:
@@ -79,49 +51,47 @@ class Loader:
     """Batches of samples, epoch by epoch."""
 
     def __init__(
-        self,
-        samples: Samples,
-        batch_size: int,
-        *,
-        workers: int,
-        seed: int | None = None,
-        rank: int = 0,
-        world: int = 1,
+        self, samples: Samples, batch_size: int, *, workers: int, seed: int | None = None, rank: int = 0, world: int = 1
     ) -> None:
-        """Batches of `batch_size` over `world` processes, of which this is number `rank`.
+        """Batches of `batch_size`, a multiple of `world`, over `world` processes, of which this is number `rank`.
 
-        Args:
-            samples: numbered from 0.
-            batch_size: of all processes together; a multiple of their number.
-            workers: processes that make samples; 0 makes them in this one.
-            seed: of the order, which is another in each epoch; None keeps the samples' own.
-            rank: number of this process.
-            world: number of processes.
-
+        `workers` are processes that make samples; 0 makes them in this one. `seed` is that of the order, which is
+        another in each epoch; None keeps the samples' own.
         """
-        self.samples = samples
-        self.batches = _Batches(len(samples), batch_size, seed=seed, rank=rank, world=world)
-        self.workers = workers
+        self.samples, self.batch_size, self.workers = samples, batch_size, workers
+        self.seed, self.rank, self.world = seed, rank, world
         cv2.setNumThreads(0 if workers else -1)
 
     def __len__(self) -> int:
         """Number of batches in an epoch."""
-        return len(self.batches)
+        return -(-len(self.samples) // self.batch_size)
+
+    def _batches(self, epoch: int) -> list[list[int]]:
+        """Numbers of this process's samples in each batch; whole batches are the same for any number of processes."""
+        order = np.arange(len(self.samples))
+        if self.seed is not None:
+            order = np.random.default_rng((self.seed, epoch)).permutation(len(self.samples))
+        batches = []
+        for start in range(0, len(order), self.batch_size):
+            batch = order[start : start + self.batch_size]
+            # All processes take the same number of samples: in the last batch some are seen twice.
+            batch = np.concatenate([batch, np.resize(order, -len(batch) % self.world)])
+            batches.append(np.split(batch, self.world)[self.rank].tolist())
+        return batches
 
     def epoch(self, number: int) -> Iterator[dict[str, Tensor]]:
         """The batches of one epoch: the samples' arrays, stacked.
 
-        Raises:
-            ValueError: a sample could not be made; the message is the sample's own.
-            OSError: a worker process died.
+        Raises ValueError: a sample could not be made; the message is the sample's own; OSError: a worker process died.
         """
-        self.samples.epoch = self.batches.epoch = number
+        self.samples.epoch = number
+        has_memory = _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free >= _SHARED_MEMORY_NEEDED
         loader = DataLoader(
             _Guarded(self.samples),
-            batch_sampler=self.batches,
+            batch_sampler=self._batches(number),
             num_workers=self.workers,
             collate_fn=_collate,
-            use_shared_memory=bool(self.workers) and _shared_memory_suffices(),
+            use_shared_memory=bool(self.workers) and has_memory,
         )
         try:
             for batch in loader:
@@ -130,7 +100,3 @@ class Loader:
                 yield batch
         except SystemError as error:  # all that Paddle says is that its queue was killed
             raise OSError("WORKERS: a process that makes samples died; if memory is short, set fewer, or 0") from error
-
-
-def _shared_memory_suffices() -> bool:
-    return _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free >= _SHARED_MEMORY_NEEDED

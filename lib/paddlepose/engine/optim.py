@@ -1,7 +1,5 @@
 """Optimisers and learning rates of the published training recipes."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
     from paddlepose.settings import TrainSection
 
 
-def build(options: TrainSection, model: nn.Layer) -> paddle.optimizer.Optimizer:
+def build(options: "TrainSection", model: nn.Layer) -> paddle.optimizer.Optimizer:
     """The optimiser that TRAIN.OPTIMIZER names, over the weights of a network that are trained."""
     parameters = [parameter for parameter in model.parameters() if not parameter.stop_gradient]
     if options.optimizer == "adam":
@@ -21,15 +19,11 @@ def build(options: TrainSection, model: nn.Layer) -> paddle.optimizer.Optimizer:
     if options.optimizer == "rms":
         return RMSProp(options.lr, parameters, momentum=options.momentum, weight_decay=options.wd)
     return paddle.optimizer.Momentum(
-        options.lr,
-        options.momentum,
-        parameters=parameters,
-        weight_decay=options.wd,
-        use_nesterov=options.nesterov,
+        options.lr, options.momentum, parameters=parameters, weight_decay=options.wd, use_nesterov=options.nesterov
     )
 
 
-def learning_rate(options: TrainSection, steps_per_epoch: int) -> Callable[[int], float]:
+def learning_rate(options: "TrainSection", steps_per_epoch: int) -> Callable[[int], float]:
     """The learning rate as a function of the step's absolute number, so that a resumed run has the same.
 
     Steps count from 0 at epoch 0, also where TRAIN.BEGIN_EPOCH is later.
@@ -52,21 +46,17 @@ class RMSProp(paddle.optimizer.Optimizer):
 
     _DECAY, _EPSILON = 0.99, 1e-8
 
-    def __init__(
-        self, learning_rate: float, parameters: list[Tensor], *, momentum: float = 0.0, weight_decay: float = 0.0
-    ) -> None:
+    def __init__(self, learning_rate: float, parameters: list[Tensor], *, momentum: float, weight_decay: float) -> None:
         """Momentum 0 is none; `weight_decay` times each weight is added to its gradient."""
         super().__init__(learning_rate, parameters=parameters, weight_decay=weight_decay or None)
         self._momentum = momentum
 
     def _create_accumulators(self, block: object, parameters: list[Tensor]) -> None:
-        del block
         for parameter in parameters:
             self._add_accumulator("square", parameter)
             self._add_accumulator("momentum", parameter)
 
     def _append_optimize_op(self, block: object, param_and_grad: tuple[Tensor, Tensor]) -> None:
-        del block
         parameter, gradient = param_and_grad
         square = self._get_accumulator("square", parameter)
         average = self._get_accumulator("momentum", parameter)

@@ -1,9 +1,23 @@
-"""What a run says while it goes: lines in the log and scalars for VisualDL."""
+"""What a run says while it goes: lines in the log, scalars for VisualDL, and pictures."""
 
-from __future__ import annotations
-
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from paddle import Tensor
+
+from paddlepose import codecs
+from paddlepose.engine import distributed
+from paddlepose.engine.debug import DebugPictures
+from paddlepose.metrics.accuracy import accuracy
+from paddlepose.settings import Config
+
+if TYPE_CHECKING:
+    from visualdl import LogWriter
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -28,57 +42,111 @@ class Average:
 
 @dataclass
 class Meters:
-    """Averages over the steps of an epoch: seconds a step, seconds waiting for data, loss, accuracy, learning rate.
+    """Averages over the steps of an epoch."""
 
-    Attributes:
-        parts: of the loss, by name, where it has any.
-    """
-
-    time: Average = field(default_factory=Average)
-    data: Average = field(default_factory=Average)
+    time: Average = field(default_factory=Average)  # seconds a step
+    data: Average = field(default_factory=Average)  # seconds of it that the batch was waited for
     loss: Average = field(default_factory=Average)
     accuracy: Average = field(default_factory=Average)
-    rate: Average = field(default_factory=Average)
-    parts: dict[str, Average] = field(default_factory=dict)
-    _last: float = field(default_factory=perf_counter)
-
-    def loaded(self) -> None:
-        """The batch is there."""
-        self.data.add(perf_counter() - self._last)
-
-    def stepped(self) -> None:
-        """The step is done."""
-        now = perf_counter()
-        self.time.add(now - self._last)
-        self._last = now
+    rate: Average = field(default_factory=Average)  # of learning
+    parts: dict[str, Average] = field(default_factory=dict)  # of the loss, by name, where it has any
 
 
 def train_line(meters: Meters, *, epoch: int, step: int, steps: int, end_epoch: int, batch: int) -> str:
     """Line of a training step, with the time that is left until `end_epoch` at the mean speed of this epoch."""
     left = int(((end_epoch - epoch) * steps - step) * meters.time.mean)
-    eta = f"{left // 3600:02d}:{left // 60 % 60:02d}:{left % 60:02d}"
-    return "\t".join(
-        [
-            f"Epoch: [{epoch}][{step}/{steps}]",
-            f"Time {meters.time.value:.3f}s ({meters.time.mean:.3f}s)",
-            f"Speed {batch / meters.time.value:.1f} samples/s",
-            f"Data {meters.data.value:.3f}s ({meters.data.mean:.3f}s)",
-            f"Lr {meters.rate.value:.5f} ({meters.rate.mean:.5f})",
-            *(f"{name.upper()}_Loss {part.value:.5f} ({part.mean:.5f})" for name, part in meters.parts.items()),
-            f"Loss {meters.loss.value:.5f} ({meters.loss.mean:.5f})",
-            f"Accuracy {meters.accuracy.value:.3f} ({meters.accuracy.mean:.3f})",
-            f"eta: {eta}",
-        ]
-    )
+    fields = [
+        f"Epoch: [{epoch}][{step}/{steps}]",
+        f"Time {meters.time.value:.3f}s ({meters.time.mean:.3f}s)",
+        f"Speed {batch / meters.time.value:.1f} samples/s",
+        f"Data {meters.data.value:.3f}s ({meters.data.mean:.3f}s)",
+        f"Lr {meters.rate.value:.5f} ({meters.rate.mean:.5f})",
+        *(f"{name.upper()}_Loss {part.value:.5f} ({part.mean:.5f})" for name, part in meters.parts.items()),
+        f"Loss {meters.loss.value:.5f} ({meters.loss.mean:.5f})",
+        f"Accuracy {meters.accuracy.value:.3f} ({meters.accuracy.mean:.3f})",
+        f"eta: {left // 3600:02d}:{left // 60 % 60:02d}:{left % 60:02d}",
+    ]
+    return "\t".join(fields)
 
 
 def test_line(meters: Meters, *, step: int, steps: int) -> str:
     """Line of a validation step."""
-    return "\t".join(
-        [
-            f"Test: [{step}/{steps}]",
-            f"Time {meters.time.value:.3f} ({meters.time.mean:.3f})",
-            f"Loss {meters.loss.value:.4f} ({meters.loss.mean:.4f})",
-            f"Accuracy {meters.accuracy.value:.3f} ({meters.accuracy.mean:.3f})",
-        ]
-    )
+    fields = [
+        f"Test: [{step}/{steps}]",
+        f"Time {meters.time.value:.3f} ({meters.time.mean:.3f})",
+        f"Loss {meters.loss.value:.4f} ({meters.loss.mean:.4f})",
+        f"Accuracy {meters.accuracy.value:.3f} ({meters.accuracy.mean:.3f})",
+    ]
+    return "\t".join(fields)
+
+
+class _Watch:
+    """Meters of the present epoch; every PRINT_FREQ steps something is said."""
+
+    def __init__(self, config: Config, pictures: DebugPictures | None = None) -> None:
+        self.config = config
+        self.locate = codecs.build(config.codec_settings()).locate
+        self.pictures = pictures
+        self.begin(0, 0)
+
+    def begin(self, epoch: int, steps: int) -> None:
+        """A new epoch of `steps` steps."""
+        self.epoch, self.steps, self.meters, self.last = epoch, steps, Meters(), perf_counter()
+
+    def loaded(self) -> None:
+        """A batch is there."""
+        self.meters.data.add(perf_counter() - self.last)
+
+    def stepped(
+        self, number: int, batch: Mapping[str, Tensor], outputs: list[Tensor], losses: Mapping[str, Any]
+    ) -> None:
+        """Take the step's time, loss and accuracy; print them if it is their turn."""
+        count = len(batch["image"])
+        self.meters.loss.add(losses["loss"].item(), count)
+        for name in sorted(losses.keys() - {"loss"}, reverse=True):
+            self.meters.parts.setdefault(name, Average()).add(losses[name].item(), count)
+        maps = outputs[-1].astype("float32").numpy()
+        self.meters.accuracy.add(*accuracy(maps, batch["target"].numpy(), self.locate))
+        now = perf_counter()
+        self.meters.time.add(now - self.last)
+        self.last = now
+        if number % self.config.print_freq == 0:
+            self.say(number, count)
+            if self.pictures:
+                self.pictures.save(number, batch, outputs[-1])
+
+    def say(self, number: int, count: int) -> None:
+        """Print the meters at step `number`, whose batch has `count` samples."""
+        raise NotImplementedError
+
+
+class TrainWatch(_Watch):
+    """Lines and scalars of training."""
+
+    def __init__(self, config: Config, writer: "LogWriter | None", pictures: DebugPictures | None) -> None:
+        """Scalars go to `writer`, where there is one."""
+        super().__init__(config, pictures)
+        self.writer = writer
+
+    def rate(self, value: float) -> float:
+        """Note the learning rate of the step that comes."""
+        self.meters.rate.add(value)
+        return value
+
+    def say(self, number: int, count: int) -> None:
+        """The training line, and loss, accuracy and learning rate as scalars."""
+        meters, steps, batch = self.meters, self.steps, count * distributed.world()
+        end = self.config.train.end_epoch
+        _LOG.info(train_line(meters, epoch=self.epoch, step=number, steps=steps, end_epoch=end, batch=batch))
+        if self.writer:
+            scalars = {"loss": meters.loss, **{f"{name}_loss": part for name, part in meters.parts.items()}}
+            for name, meter in {**scalars, "acc": meters.accuracy, "lr": meters.rate}.items():
+                self.writer.add_scalar(f"train_{name}", meter.value, self.epoch * steps + number)
+
+
+class TestWatch(_Watch):
+    """Lines of validation."""
+
+    def say(self, number: int, count: int) -> None:
+        """The test line."""
+        _LOG.info(test_line(self.meters, step=number, steps=self.steps))

@@ -13,6 +13,7 @@ import paddle
 from numpy.typing import NDArray
 from paddle import Tensor, nn
 
+from paddlepose import codecs
 from paddlepose.core.types import Card
 from paddlepose.losses import Batch
 from paddlepose.runtime import OrtNetwork
@@ -24,6 +25,7 @@ class Teacher:
     """A teacher's last maps for a student's batches; nothing of the teacher changes.
 
     Attributes:
+        card: how it is used.
         name: of its network.
     """
 
@@ -38,7 +40,7 @@ class Teacher:
             ValueError: the joints or the aspect ratio of the input differ.
         """
         _check(card, student)
-        self.name = card.model
+        self.card, self.name = card, card.model
         self.network = network
         if isinstance(network, nn.Layer):
             network.eval()
@@ -78,9 +80,10 @@ def _check(card: Card, student: Card) -> None:
     if width * own_height != height * own_width:
         sizes = f"{card.input_size}, another aspect ratio than the student's {student.input_size}"
         raise ValueError(f"KD.TEACHER_FILE: the teacher's MODEL.IMAGE_SIZE is {sizes}")
-    spread, own_spread = (c.codec["sigma"] / c.codec["heatmap_size"][0] for c in (student, card))
-    if abs(spread / own_spread - 1) > 0.01:
-        _LOG.warning("the teacher's Gaussians are %.2f times as wide as the student's targets", own_spread / spread)
+    own_codec, codec = codecs.build(card.codec), codecs.build(student.codec)
+    ratio = own_codec.sigma / own_codec.heatmap_size[0] / (codec.sigma / codec.heatmap_size[0])
+    if abs(ratio - 1) > 0.01:
+        _LOG.warning("the teacher's Gaussians are %.2f times as wide as the student's targets", ratio)
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -102,10 +105,10 @@ class KeptMaps:
     """A teacher that looks at each sample once, for training data that are not augmented; its maps stay on the disk."""
 
     def __init__(self, teacher: Teacher, folder: Path, shape: tuple[int, int], *, origin: str) -> None:
-        """Maps of `shape` (samples, joints) in 16 bits; `origin`, a text on teacher and data, is their name."""
+        """Maps of `shape` (samples, joints) in 16 bits; `origin` says what they are of, beside the teacher's card."""
         self.teacher = teacher
         folder.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(origin.encode()).hexdigest()[:16]
+        name = hashlib.sha256(f"{origin} {shape} {teacher.card.to_json()}".encode()).hexdigest()[:16]
         self.kept = _open(folder / f"{name}_maps.npy", np.float16, (*shape, *teacher.map_size[::-1]))
         self.known = _open(folder / f"{name}_known.npy", np.bool_, shape[:1])
 

@@ -1,7 +1,5 @@
 """Weights in files: reading them into a network, and the checkpoints of a run."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Mapping

@@ -22,10 +22,6 @@ class Metric(Protocol):
 
 def markdown(arch: str, figures: Mapping[str, float]) -> list[str]:
     """Lines of a table with one row: the architecture's name, then the figures to three decimals."""
-    names = ("Arch", *figures)
-    values = (arch, *(f"{value:.3f}" for value in figures.values()))
-    return [_row(names), "|" + "---|" * len(names), _row(values)]
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    return f"| {' | '.join(cells)} |"
+    rows = ("Arch", *figures), (arch, *(f"{value:.3f}" for value in figures.values()))
+    names, values = (f"| {' | '.join(cells)} |" for cells in rows)
+    return [names, "|" + "---|" * (1 + len(figures)), values]

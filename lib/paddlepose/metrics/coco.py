@@ -1,10 +1,8 @@
 """Average precision over object keypoint similarity: COCO's ten figures, and CrowdPose's six."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,10 +13,11 @@ from numpy.typing import NDArray
 from paddlepose.core.files import entry, read_json, written_beside
 from paddlepose.core.geometry import SCALE_UNIT
 from paddlepose.core.nms import SIGMAS, oks_nms, soft_oks_nms
-from paddlepose.core.types import ImageRecord, Person, Poses, Skeleton
+from paddlepose.core.types import ImageRecord, Poses, Skeleton
 
 Kind = Literal["coco", "crowdpose"]
 Row = dict[str, Any]
+Results = Path | Sequence[Mapping[str, Any]]
 
 # By name, the place in the evaluator's list of figures.
 FIGURES = {
@@ -31,24 +30,15 @@ OUTLINE_SHARE = 0.53  # of its box, the area of a person whose outline is not la
 
 @dataclass(frozen=True)
 class Selection:
-    """Which poses of an image go into the results, and with which score.
+    """Which poses of an image go into the results, and with which score."""
 
-    Attributes:
-        oks_threshold: two poses more alike than this do not both stay.
-        least_confidence: of joints that count in a pose's score.
-        soft: lower the rank of alike poses and keep the best 20, instead of dropping them.
-    """
-
-    oks_threshold: float = 0.9
-    least_confidence: float = 0.2
-    soft: bool = False
+    oks_threshold: float = 0.9  # two poses more alike than this do not both stay
+    least_confidence: float = 0.2  # of joints that count in a pose's score
+    soft: bool = False  # lower the rank of alike poses and keep the best 20, instead of dropping them
 
 
 def evaluate(
-    gt: Path | Mapping[str, Any],
-    results: Path | Sequence[Mapping[str, Any]],
-    kind: Kind = "coco",
-    sigmas: Sequence[float] | None = None,
+    gt: Path | Mapping[str, Any], results: Results, kind: Kind = "coco", sigmas: Sequence[float] | None = None
 ) -> dict[str, float]:
     """Figures by name of a results list against labels; -1 where the labels hold nobody whom a figure speaks of.
 
@@ -58,36 +48,21 @@ def evaluate(
         kind: COCO's ten figures, or CrowdPose's six.
         sigmas: the joints' fall-off, where the joints are not those of `kind`.
 
-    Raises:
-        OSError: a file cannot be read.
-        ValueError: a file is not what it should be, or the two do not fit each other.
+    Raises OSError: a file cannot be read; ValueError: one is not what it should be, or the two do not fit each other.
     """
-    labels = _labels(gt, kind)
-    fall_off = _fall_off(SIGMAS[kind] if sigmas is None else sigmas)
-    reference = COCO(labels, print_function=_say_nothing)
-    rows = _rows(results, images=set(reference.imgs), joints=_joints(labels, len(fall_off)))
-    evaluator = COCOeval_faster(
-        reference,
-        reference.loadRes(rows),
-        "keypoints" if kind == "coco" else "keypoints_crowd",
-        print_function=_say_nothing,
-        kpt_oks_sigmas=fall_off,
-    )
+    fall_off = list(SIGMAS[kind] if sigmas is None else sigmas)
+    if not all(sigma > 0 for sigma in fall_off):
+        raise ValueError(f"sigmas are shares of a person's scale, above 0; got {', '.join(map(str, fall_off))}")
+    silent = {"print_function": lambda *_: None}
+    reference = COCO(_labels(gt, kind, joints=len(fall_off)), **silent)
+    found = reference.loadRes(_rows(results, images=set(reference.imgs), joints=len(fall_off)))
+    task = "keypoints" if kind == "coco" else "keypoints_crowd"
+    evaluator = COCOeval_faster(reference, found, task, kpt_oks_sigmas=fall_off, **silent)
     evaluator.run()
     return {name: float(evaluator.stats[place]) for name, place in FIGURES[kind].items()}
 
 
-def _say_nothing(*_: object) -> None:
-    """Take the place of the evaluator's progress lines."""
-
-
-def _fall_off(sigmas: Sequence[float]) -> list[float]:
-    if not all(sigma > 0 for sigma in sigmas):
-        raise ValueError(f"sigmas are shares of a person's scale, above 0; got {', '.join(map(str, sigmas))}")
-    return list(sigmas)
-
-
-def _labels(gt: Path | Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+def _labels(gt: Path | Mapping[str, Any], kind: Kind, *, joints: int) -> dict[str, Any]:
     """A copy of the labels that the evaluator can take and write into."""
     content, name = (read_json(gt), str(gt)) if isinstance(gt, Path) else (gt, "gt")
     with entry(name):
@@ -97,34 +72,22 @@ def _labels(gt: Path | Mapping[str, Any], kind: Kind) -> dict[str, Any]:
         images = [dict(image) for image in content["images"]]
     if kind == "crowdpose" and not all("crowdIndex" in image for image in images):
         raise ValueError(f"{name}: its images have no 'crowdIndex', which CrowdPose's figures need; try kind coco")
+    if others := {len(annotation["keypoints"]) / 3 for annotation in annotations} - {joints}:
+        counts = f"the labels have {others.pop():g} joints, but there are {joints} sigmas"
+        raise ValueError(f"{counts}: give one for each joint")
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def _annotation(annotation: Mapping[str, Any], number: int, kind: Kind) -> Row:
+def _annotation(annotation: Row, number: int, kind: Kind) -> Row:
     """One label with all that the evaluator reads; numbered from 1, as it takes 0 for "no match"."""
     _, _, width, height = annotation["bbox"]
     outline = OUTLINE_SHARE * width * height
-    return {
-        "iscrowd": 0,
-        "num_keypoints": sum(v > 0 for v in annotation["keypoints"][2::3]),
-        **annotation,
-        "area": outline if kind == "crowdpose" else annotation.get("area", outline),
-        "id": number,
-    }
+    area = outline if kind == "crowdpose" else annotation.get("area", outline)
+    labelled = sum(v > 0 for v in annotation["keypoints"][2::3])
+    return {"iscrowd": 0, "num_keypoints": labelled, **annotation, "area": area, "id": number}
 
 
-def _joints(labels: Mapping[str, Any], sigmas: int) -> int:
-    """Number of joints of the labels, which is that of the sigmas."""
-    for annotation in labels["annotations"]:
-        if len(annotation["keypoints"]) != 3 * sigmas:
-            joints = len(annotation["keypoints"]) / 3
-            raise ValueError(
-                f"the labels have {joints:g} joints, but there are {sigmas} sigmas: give one for each joint"
-            )
-    return sigmas
-
-
-def _rows(results: Path | Sequence[Mapping[str, Any]], *, images: set[int], joints: int) -> list[Row]:
+def _rows(results: Results, *, images: set[int], joints: int) -> list[Row]:
     """A copy of the results' rows, each of which fits the labels."""
     content, name = (read_json(results), str(results)) if isinstance(results, Path) else (results, "results")
     if not isinstance(content, Sequence):
@@ -140,27 +103,17 @@ def _rows(results: Path | Sequence[Mapping[str, Any]], *, images: set[int], join
     return rows
 
 
+@dataclass
 class Keypoints:
     """COCO's figures of poses found in people's boxes: rescored, thinned out, written to a results file, evaluated."""
 
-    def __init__(
-        self,
-        results: Path,
-        skeleton: Skeleton,
-        labels: Path | None,
-        *,
-        selection: Selection,
-        kind: Kind = "coco",
-        category: int = 1,
-    ) -> None:
-        """Write poses of a `skeleton` with sigmas to the file `results`; without `labels` measure nothing."""
-        self.results = results
-        self.labels = labels
-        self.kind = kind
-        self.selection = selection
-        self.category = category
-        self.sigmas = np.array(skeleton.sigmas)
-        self._rows: list[Row] = []
+    results: Path  # the file to write
+    skeleton: Skeleton  # with sigmas
+    labels: Path | None  # without these nothing is measured
+    selection: Selection
+    kind: Kind = "coco"
+    category: int = 1
+    rows: list[Row] = field(default_factory=list)  # of the results file
 
     @property
     def headline(self) -> str:
@@ -169,36 +122,32 @@ class Keypoints:
 
     def add(self, record: ImageRecord, poses: Poses) -> None:
         """Take the poses of an image's people, in their order; the score of a pose is made anew from its joints'."""
-        people = record.people
-        scores = rescored(poses.scores, np.array([person.score for person in people]), self.selection.least_confidence)
+        people, options = record.people, self.selection
+        scores = rescored(poses.scores, np.array([person.score for person in people]), options.least_confidence)
         areas = np.array([person.region.area for person in people])
-        thin_out = soft_oks_nms if self.selection.soft else oks_nms
-        kept = thin_out(poses.xy, scores, areas, sigmas=self.sigmas, threshold=self.selection.oks_threshold)
+        thin_out = soft_oks_nms if options.soft else oks_nms
+        sigmas = np.array(self.skeleton.sigmas)
         joints = np.concatenate([poses.xy, poses.scores[..., None]], -1)
-        self._rows += [self._row(record.id, people[i], joints[i], scores[i]) for i in kept]
-
-    def _row(self, image: int, person: Person, joints: NDArray[np.float64], score: float) -> Row:
-        return {
-            "image_id": image,
-            "category_id": self.category,
-            "keypoints": joints.ravel().tolist(),
-            "score": float(score),
-            "center": person.region.center.tolist(),
-            "scale": (person.region.size / SCALE_UNIT).tolist(),
-        }
+        self.rows += [
+            {
+                "image_id": record.id,
+                "category_id": self.category,
+                "keypoints": joints[i].ravel().tolist(),
+                "score": float(scores[i]),
+                "center": people[i].region.center.tolist(),
+                "scale": (people[i].region.size / SCALE_UNIT).tolist(),
+            }
+            for i in thin_out(poses.xy, scores, areas, sigmas=sigmas, threshold=options.oks_threshold)
+        ]
 
     def compute(self) -> dict[str, float]:
         """The figures by name, after the results file was written.
 
-        Raises:
-            OSError: the results cannot be written, or the labels not be read.
-            ValueError: the labels are not of these poses.
+        Raises OSError: the results cannot be written, or the labels not be read; ValueError: these are of other poses.
         """
         with written_beside(self.results) as path:
-            path.write_text(json.dumps(self._rows))
-        if not self.labels:
-            return {"Null": 0.0}
-        return evaluate(self.labels, self._rows, self.kind, self.sigmas.tolist())
+            path.write_text(json.dumps(self.rows))
+        return evaluate(self.labels, self.rows, self.kind, self.skeleton.sigmas) if self.labels else {"Null": 0.0}
 
 
 def rescored(joint_scores: NDArray[np.floating], box_scores: NDArray[np.floating], least: float) -> NDArray[np.float64]:

@@ -1,8 +1,6 @@
 """PCKh, MPII's measure: the share of joints that lie within half a head of where they are."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,41 +14,25 @@ HEAD_SHARE = 0.6  # MPII's head size is this share of the head box's diagonal
 THRESHOLD = 0.5
 STRICT_THRESHOLD = 0.11  # published figures named "Mean@0.1" are taken at 0.11
 
-COLUMNS = {
-    "Head": ("head",),
-    "Shoulder": ("lsho", "rsho"),
-    "Elbow": ("lelb", "relb"),
-    "Wrist": ("lwri", "rwri"),
-    "Hip": ("lhip", "rhip"),
-    "Knee": ("lkne", "rkne"),
-    "Ankle": ("lank", "rank"),
+COLUMNS = {"Head": ("head",)} | {
+    part: (f"l{part[:3].lower()}", f"r{part[:3].lower()}")
+    for part in ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle")
 }
 NOT_IN_MEAN = ("pelv", "thor")
 
 
 @dataclass(frozen=True)
 class Truth:
-    """MPII's labels of N people with K joints, in pixels of the images that count from 1.
+    """MPII's labels of N people with K joints, in pixels of the images that count from 1."""
 
-    Attributes:
-        names: (K,) of the joints, MPII's short ones.
-        labelled: (K, N), false where the joint has no label.
-        xy: (K, 2, N).
-        head_boxes: (2, 2, N) corner, x or y, person.
-    """
-
-    names: tuple[str, ...]
-    labelled: NDArray[np.bool_]
-    xy: NDArray[np.float64]
-    head_boxes: NDArray[np.float64]
+    names: tuple[str, ...]  # (K,) of the joints, MPII's short ones
+    labelled: NDArray[np.bool_]  # (K, N), false where the joint has no label
+    xy: NDArray[np.float64]  # (K, 2, N)
+    head_boxes: NDArray[np.float64]  # (2, 2, N) corner, x or y, person
 
     @classmethod
-    def read(cls, path: Path) -> Truth:
-        """The labels in a `gt_<split>.mat`.
-
-        Raises:
-            ValueError: it is no MATLAB file, or lacks a variable or a joint.
-        """
+    def read(cls, path: Path) -> "Truth":
+        """The labels in a `gt_<split>.mat`. Raises ValueError: it is no MATLAB file, or lacks a variable or a joint."""
         with entry(str(path)):
             content = scipy.io.loadmat(path)
             names = tuple(str(name[0]) for name in content["dataset_joints"][0])
@@ -63,19 +45,21 @@ class Truth:
 def pckh(xy: NDArray[np.floating], truth: Truth) -> dict[str, float]:
     """Percentages by group of joints, then pooled over all joints at the usual and at the strict threshold.
 
-    A joint that nobody has counts 0.
+    The joints predicted are (N, K, 2), in pixels of the images that count from 1. A joint that nobody has counts 0.
 
-    Args:
-        xy: (N, K, 2) predicted, in pixels of the images that count from 1.
-        truth: of the same N people.
-
-    Raises:
-        ValueError: the numbers of people or joints differ.
+    Raises ValueError: the numbers of people or joints differ.
     """
     predicted = xy.transpose(1, 2, 0)
-    _check_numbers(predicted, truth)
+    if predicted.shape != truth.xy.shape:
+        (joints, _, people), (true_joints, _, true_people) = predicted.shape, truth.xy.shape
+        raise ValueError(
+            f"{people} people with {joints} joints were predicted, the ground truth has {true_people} with "
+            f"{true_joints}: the annotation file and the .mat file are not of one set"
+        )
     counts = truth.labelled.sum(1)
-    hits, strict_hits = (_hits(predicted, truth, threshold) for threshold in (THRESHOLD, STRICT_THRESHOLD))
+    errors = np.linalg.norm(predicted - truth.xy, axis=1)
+    heads = HEAD_SHARE * np.linalg.norm(truth.head_boxes[1] - truth.head_boxes[0], axis=0)
+    hits, strict_hits = ((truth.labelled & (errors <= t * heads)).sum(1) for t in (THRESHOLD, STRICT_THRESHOLD))
     shares = dict(zip(truth.names, 100.0 * hits / counts.clip(1), strict=True))
     columns = {name: float(np.mean([shares[joint] for joint in joints])) for name, joints in COLUMNS.items()}
     pooled = ~np.isin(truth.names, NOT_IN_MEAN)
@@ -83,30 +67,13 @@ def pckh(xy: NDArray[np.floating], truth: Truth) -> dict[str, float]:
     return {**columns, "Mean": float(hits[pooled].sum() * share), "Mean@0.1": float(strict_hits[pooled].sum() * share)}
 
 
-def _check_numbers(xy: NDArray[np.floating], truth: Truth) -> None:
-    if xy.shape != truth.xy.shape:
-        (joints, _, people), (true_joints, _, true_people) = xy.shape, truth.xy.shape
-        raise ValueError(
-            f"{people} people with {joints} joints were predicted, the ground truth has {true_people} with "
-            f"{true_joints}: the annotation file and the .mat file are not of one set"
-        )
-
-
-def _hits(xy: NDArray[np.floating], truth: Truth, threshold: float) -> NDArray[np.int64]:
-    """Number (K,) of labelled joints whose prediction (K, 2, N) is off by `threshold` heads or less."""
-    errors = np.linalg.norm(xy - truth.xy, axis=1)
-    heads = HEAD_SHARE * np.linalg.norm(truth.head_boxes[1] - truth.head_boxes[0], axis=0)
-    return (truth.labelled & (errors <= threshold * heads)).sum(1)
-
-
+@dataclass
 class Pckh:
     """PCKh of one pose for each record; also leaves the poses in a MATLAB file, as MPII's own evaluation takes them."""
 
-    def __init__(self, results: Path, truth: Truth | None) -> None:
-        """Write poses to `results`; without `truth`, of a test split, measure nothing."""
-        self.results = results
-        self.truth = truth
-        self._xy: dict[int, NDArray[np.float64]] = {}
+    results: Path  # the MATLAB file
+    truth: Truth | None  # without it, of a test split, nothing is measured
+    xy: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # poses (K, 2) by their record
 
     @property
     def headline(self) -> str:
@@ -115,18 +82,16 @@ class Pckh:
 
     def add(self, record: ImageRecord, poses: Poses) -> None:
         """Take the pose of a record's one person."""
-        self._xy[record.id] = poses.xy[0]
+        self.xy[record.id] = poses.xy[0]
 
     def compute(self) -> dict[str, float]:
         """The percentages by name, after the poses (N, K, 2), counted from 1, were written.
 
-        Raises:
-            ValueError: no pose was added, or the number of people is not that of the labels.
-            OSError: the file could not be written.
+        Raises ValueError: no pose was added, or not as many as there are labels; OSError: the file cannot be written.
         """
-        if not self._xy:
+        if not self.xy:
             raise ValueError("there is no pose to measure")
-        xy = np.stack([self._xy[index] for index in sorted(self._xy)]) + 1.0
+        xy = np.stack([self.xy[index] for index in sorted(self.xy)]) + 1.0
         with written_beside(self.results) as path:
             scipy.io.savemat(path, {"preds": xy})
         return pckh(xy, self.truth) if self.truth else {"Null": 0.0}

@@ -12,11 +12,7 @@ if TYPE_CHECKING:
 
 
 def network_class(name: str) -> type[nn.Layer]:
-    """The class `Network` of `models/<name>.py`.
-
-    Raises:
-        ValueError: no network of that name.
-    """
+    """The class `Network` of `models/<name>.py`. Raises ValueError: no network of that name."""
     return plugins.find("models", name).Network
 
 

@@ -1,7 +1,5 @@
 """The body of HRNet: branches of several resolutions side by side, fused again and again (Sun et al., CVPR 2019)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from paddle import Tensor, nn

@@ -1,7 +1,5 @@
 """Blocks that several networks are made of."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated

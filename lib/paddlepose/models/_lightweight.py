@@ -3,8 +3,6 @@
 ResNet's trunk of bottlenecks that do not widen, with depthwise convolutions, and attention to the whole map.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """What ResNet-like heatmap networks share: a trunk of four stages, and transposed convolutions that double the size."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

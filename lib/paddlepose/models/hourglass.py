@@ -1,7 +1,5 @@
 """Stacked hourglasses (Newell et al., ECCV 2016), as Fast Pose Distillation trains them (Zhang et al., CVPR 2019)."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar
 
 from paddle import Tensor, nn

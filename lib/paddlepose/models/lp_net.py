@@ -1,7 +1,5 @@
 """LPN as sailyung/human-pose-estimation has it: context blocks that average, and one 1x1 convolution a doubling."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any, ClassVar, Literal
 

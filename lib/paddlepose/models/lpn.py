@@ -1,7 +1,5 @@
 """LPN as its authors have it: blocks with global context or squeeze-and-excitation, and one 1x1 convolution more."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 from typing import Any, ClassVar, Literal

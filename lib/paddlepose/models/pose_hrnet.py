@@ -1,7 +1,5 @@
 """HRNet with heatmaps at its highest resolution (Sun et al., Deep High-Resolution Representation Learning)."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar, Literal
 
 from paddle import Tensor

@@ -1,7 +1,5 @@
 """PPNet: pyramids of few narrow blocks at high and many wide ones at low resolution (Zhao et al., IEEE TIP 2021)."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar, Literal
 
 from paddle import Tensor, nn

@@ -1,7 +1,5 @@
 """PoseResNet: a ResNet and a few transposed convolutions (Xiao et al., Simple Baselines for Human Pose Estimation)."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """The random part of a training sample: numbers drawn from a generator that is handed in, and nothing else."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -27,7 +25,7 @@ class Draw:
     flip: bool = False
 
 
-def draw(rng: np.random.Generator, options: DatasetSection, person: Person) -> Draw:
+def draw(rng: np.random.Generator, options: "DatasetSection", person: Person) -> Draw:
     """A draw in the order and with the distributions of HRNet's published training."""
     half = None
     if person.joints[:, 2].sum() > options.num_joints_half_body and rng.random() < options.prob_half_body:

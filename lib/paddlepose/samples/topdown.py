@@ -1,7 +1,5 @@
 """One person of an image record: the crop that the network sees and the maps that it should answer with."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
@@ -35,11 +33,10 @@ class TopDownSamples:
     and a run that is resumed sees what it would have seen.
     """
 
-    def __init__(self, records: Sequence[ImageRecord], card: Card, config: Config, *, train: bool) -> None:
+    def __init__(self, records: Sequence[ImageRecord], card: Card, config: "Config", *, train: bool) -> None:
         """Samples for the network of `card`; `train` draws augmentations as the configuration says."""
-        self.people = [(record, person) for record in records for person in record.people]
-        if train and config.dataset.select_data:
-            self.people = [(record, person) for record, person in self.people if is_well_framed(person)]
+        keep_all = not (train and config.dataset.select_data)
+        self.people = [(record, p) for record in records for p in record.people if keep_all or is_well_framed(p)]
         self.card = card
         self.codec = codecs.build(card.codec)
         self.options = config.dataset
@@ -55,10 +52,10 @@ class TopDownSamples:
     def __getitem__(self, index: int) -> TopDownSample:
         """Sample `index`, with the augmentation that this epoch has for it."""
         record, person = self.people[index]
-        if not self.train:
-            return self.sample(record, person, Draw(), index)
-        rng = np.random.default_rng((self.seed, self.epoch, index))
-        return self.sample(record, person, draw(rng, self.options, person), index)
+        change = Draw()
+        if self.train:
+            change = draw(np.random.default_rng((self.seed, self.epoch, index)), self.options, person)
+        return self.sample(record, person, change, index)
 
     def sample(self, record: ImageRecord, person: Person, change: Draw, index: int) -> TopDownSample:
         """Sample of a person, changed as a draw says.
@@ -74,11 +71,9 @@ class TopDownSamples:
         target, weight = self.codec.encode(joints)
         if self.weights is not None:
             weight = weight * np.float32(self.weights)[:, None]
-        crop = warp(picture, matrix, self.card.input_size)
+        image = to_input(warp(picture, matrix, self.card.input_size), self.card)
         labelled = np.float32(person.labelled)
-        return TopDownSample(
-            image=to_input(crop, self.card), target=target, weight=weight, labelled=labelled, index=index
-        )
+        return TopDownSample(image=image, target=target, weight=weight, labelled=labelled, index=index)
 
     def place(self, person: Person, change: Draw, image_width: int) -> tuple[NDArray[np.float64], NDArray[np.floating]]:
         """Matrix from the (mirrored) image to the crop, and the joints (K, 3) in pixels of the (mirrored) image."""
