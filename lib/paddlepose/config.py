@@ -16,9 +16,8 @@ from paddlepose.settings import CODEC_SHARES, CodecSection, Config, ModelSection
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Configuration of a YAML file, with `KEY VALUE` pairs such as `TRAIN.LR 1e-4` over it.
 
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: what is wrong with it, one line a mistake, each with its key.
+    Raises FileNotFoundError: no such file; ValueError: what is wrong with it, one line a mistake, each with its
+    key.
     """
     path = Path(path)
     if not path.is_file():
@@ -95,8 +94,7 @@ _OTHER_NAMES = {"NUM_LAYERS": "DEPTH"}
 def _in_one_place(raw: Mapping[str, Any]) -> dict[str, Any]:
     """`raw` with MODEL.EXTRA's settings in MODEL, and one name for each.
 
-    Raises:
-        ValueError: a setting is given twice with different values.
+    Raises ValueError: a setting is given twice with different values.
     """
     model = _section(raw.get("MODEL"), "MODEL")
     if model.get("BACKBONE") == "resnet" and model.get("NAME", "pose_resnet") == "pose_resnet":

@@ -15,8 +15,7 @@ def names(package: str) -> list[str]:
 def find(package: str, name: str) -> ModuleType:
     """Module `paddlepose.<package>.<name>`.
 
-    Raises:
-        ValueError: there is no such file; the message names the nearest and lists all.
+    Raises ValueError: there is no such file; the message names the nearest and lists all.
     """
     known = names(package)
     if name in known:

@@ -231,8 +231,7 @@ class Config(Section):
     def card(self, skeleton: Skeleton, source: Mapping[str, str] | None = None) -> Card:
         """The card of this configuration's network for a data set's skeleton.
 
-        Raises:
-            ValueError: MODEL.NUM_JOINTS is not the skeleton's.
+        Raises ValueError: MODEL.NUM_JOINTS is not the skeleton's.
         """
         if self.model.num_joints not in (None, len(skeleton.joints)):
             raise ValueError(

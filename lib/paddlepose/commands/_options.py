@@ -68,8 +68,7 @@ def job(arguments: argparse.Namespace) -> Job:
 def job_of(path: Path, settings: Sequence[str] = ()) -> Job:
     """The job of an experiment's YAML file, with settings over it.
 
-    Raises:
-        ValueError: the configuration is wrong; one line a mistake.
+    Raises ValueError: the configuration is wrong; one line a mistake.
     """
     return Job(load_config(path, settings), path.stem)
 

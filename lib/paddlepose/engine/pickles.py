@@ -47,9 +47,7 @@ class Reader(io.BufferedReader):
 def reading(path: Path) -> Iterator[Reader]:
     """File of weights, open for a block; whatever goes wrong in the block is one line that begins with the path.
 
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: the block refused the file, or failed.
+    Raises FileNotFoundError: no such file; ValueError: the block refused the file, or failed.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of weights")
@@ -201,9 +199,8 @@ class SafeUnpickler(pickle._Unpickler):
 def read_pickle(path: Path) -> Any:
     """Value pickled in a file: dicts, lists, numbers, texts and arrays.
 
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: it is no pickle, it is cut off, or it would run code; nothing of it was run.
+    Raises FileNotFoundError: no such file; ValueError: it is no pickle, it is cut off, or it would run code;
+    nothing of it was run.
     """
     with reading(path) as file:
         return SafeUnpickler(file, file.limit).load()

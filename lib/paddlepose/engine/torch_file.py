@@ -115,9 +115,8 @@ def _is_tar(head: bytes) -> bool:
 def read_torch(path: Path) -> Any:
     """What `torch.save` wrote, with a new array, C-contiguous, for each tensor; those of bfloat16 become float32.
 
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: it is no file of torch's, it is damaged or cut off, or it would run code; nothing of it was run.
+    Raises FileNotFoundError: no such file; ValueError: it is no file of torch's, it is damaged or cut off, or it
+    would run code; nothing of it was run.
     """
     with reading(path) as file:
         head = file.peek(512)
@@ -169,9 +168,8 @@ def _read_old(file: Reader) -> Any:
 def write_torch(state: Mapping[str, NDArray[Any]], path: Path) -> None:
     """Write arrays by name as the dictionary of tensors that `torch.load` reads, from torch 1.6 on.
 
-    Raises:
-        ValueError: torch has no tensors of an array's type.
-        OSError: it cannot be written; what was at `path` is still there.
+    Raises ValueError: torch has no tensors of an array's type; OSError: it cannot be written; what was at `path` is
+    still there.
     """
     kinds = {dtype: name for name, dtype in _STORAGES.items()}
     content = [pickle.PROTO, b"\2", _DICTIONARY, pickle.MARK]

@@ -41,8 +41,7 @@ class Step:
     ) -> tuple[list[Tensor], dict[str, Tensor]]:
         """Outputs and losses of batch `number` of the epoch, the last of it if `last`.
 
-        Raises:
-            FloatingPointError: the loss is not finite; the weights have not changed.
+        Raises FloatingPointError: the loss is not finite; the weights have not changed.
         """
         change = last or (number + 1) % self.accumulate == 0
         wait = nullcontext() if change or not hasattr(self.model, "no_sync") else self.model.no_sync()
@@ -88,8 +87,7 @@ def fit(
 ) -> None:
     """Train for `epochs`; `schedule` gives the learning rate of a step by its absolute number.
 
-    Raises:
-        FloatingPointError: a loss is not finite; the message names the step.
+    Raises FloatingPointError: a loss is not finite; the message names the step.
     """
     for epoch in epochs:
         paddle.seed(epoch)  # what a network draws depends on the epoch alone, so that a resumed run draws the same

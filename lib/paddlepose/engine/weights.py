@@ -59,9 +59,8 @@ def load(model: nn.Layer, path: Path, *, strict: bool = True, card: Card | None 
         strict: refuse a file whose keys and shapes are not exactly the network's; nothing is changed then.
         card: of the network; the log warns where the file's own card has other colours or another size.
 
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file cannot be read, holds no weight of this network, or is refused.
+    Raises FileNotFoundError: no such file; ValueError: the file cannot be read, holds no weight of this network, or
+    is refused.
     """
     state, own = read(path)
     for name in ("rgb", "input_size") if own and card else ():
@@ -76,9 +75,7 @@ def load(model: nn.Layer, path: Path, *, strict: bool = True, card: Card | None 
 def read(path: Path) -> tuple[State, Card | None]:
     """Weights by name, as Paddle has them, of a file of Paddle's or PyTorch's; and its card, if there is one.
 
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: it is no file of weights, or one that would run code.
+    Raises FileNotFoundError: no such file; ValueError: it is no file of weights, or one that would run code.
     """
     from_torch = is_torch(path)
     content = read_torch(path) if from_torch else read_pickle(path)
@@ -103,8 +100,7 @@ def to_state(content: Any, path: Path, *, from_torch: bool = False) -> State:
 
     Prefixes are left out that a wrapper for several GPUs, or the first Simple Baselines in Paddle, put before names.
 
-    Raises:
-        ValueError: it is something else.
+    Raises ValueError: it is something else.
     """
     if isinstance(content, Mapping):
         content = content.get("state_dict", content)
@@ -173,8 +169,7 @@ def to_arrays(value: Any) -> Any:
 def save(state: Mapping[str, Any], path: Path) -> None:
     """Write weights, or a checkpoint around them, beside `path` and rename it.
 
-    Raises:
-        OSError: it cannot be written; what was at `path` is still there.
+    Raises OSError: it cannot be written; what was at `path` is still there.
     """
     with written_beside(path) as unfinished:
         paddle.save(to_arrays(state), str(unfinished))

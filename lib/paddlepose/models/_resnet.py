@@ -57,8 +57,7 @@ def upsampling(
 def check_lists(count: int, filters: Sequence[int], kernels: Sequence[int]) -> None:
     """Hold the settings of a head of `count` transposed convolutions to that number.
 
-    Raises:
-        ValueError: a list has another length.
+    Raises ValueError: a list has another length.
     """
     for title, values in (("FILTERS", filters), ("KERNELS", kernels)):
         if len(values) != count:

@@ -30,9 +30,8 @@ class Network(Trunk):
     ) -> None:
         """One map for each of `num_joints`; `use_gcb` puts a context block into each bottleneck.
 
-        Raises:
-            ValueError: the lists of filters and kernels do not have `num_deconv_layers` entries, or a number of
-                filters does not divide that before it.
+        Raises ValueError: the lists of filters and kernels do not have `num_deconv_layers` entries, or a number
+        of filters does not divide that before it.
         """
         check_lists(num_deconv_layers, num_deconv_filters, num_deconv_kernels)
         super().__init__(partial(_Block, use_gcb=use_gcb), COUNTS[depth], expansion=1, strides=STRIDES)

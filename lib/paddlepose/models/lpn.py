@@ -34,8 +34,7 @@ class Network(Trunk):
     ) -> None:
         """One map for each of `num_joints`; `attention` is that of each bottleneck.
 
-        Raises:
-            ValueError: the lists of filters and kernels do not have `num_deconv_layers` entries.
+        Raises ValueError: the lists of filters and kernels do not have `num_deconv_layers` entries.
         """
         check_lists(num_deconv_layers, num_deconv_filters, num_deconv_kernels)
         super().__init__(partial(_Block, attention=attention), COUNTS[depth], expansion=1, strides=STRIDES)

@@ -36,8 +36,7 @@ class Network(Trunk):
     ) -> None:
         """One map for each of `num_joints`; `style` is where bottlenecks have their stride (caffe: first 1x1).
 
-        Raises:
-            ValueError: the lists of filters and kernels do not have `num_deconv_layers` entries.
+        Raises ValueError: the lists of filters and kernels do not have `num_deconv_layers` entries.
         """
         check_lists(num_deconv_layers, num_deconv_filters, num_deconv_kernels)
         block, counts = _STAGES[depth]
