@@ -210,7 +210,9 @@ class Config(Section):
             wants |= {"KD.KEEP_MAPS": kd.keep_maps, "DATASET.UNLABELLED_ROOT": data.unlabelled_root}
             if asked := [key for key, value in wants.items() if value]:
                 raise ValueError(f"{asked[0]} needs a teacher: give its weights or .onnx file as KD.TEACHER_FILE")
-        elif kd.teacher_cfg is None and kd.teacher_file.suffix != ".onnx":
+        if data.unlabelled_box_file and data.unlabelled_root is None:
+            raise ValueError("DATASET.UNLABELLED_BOX_FILE: give the folder of its pictures as DATASET.UNLABELLED_ROOT")
+        if kd.teacher_file and kd.teacher_cfg is None and kd.teacher_file.suffix != ".onnx":
             raise ValueError(f"KD.TEACHER_FILE {kd.teacher_file}: give the YAML of its network as KD.TEACHER_CFG")
         if kd.keep_maps and (data.flip or data.scale_factor or data.rot_factor or data.prob_half_body > 0):
             still = "DATASET.FLIP false DATASET.SCALE_FACTOR 0 DATASET.ROT_FACTOR 0 DATASET.PROB_HALF_BODY 0"

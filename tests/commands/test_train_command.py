@@ -344,6 +344,7 @@ MISTAKES = [
     ("KD.TEACHER_CFG bad.yaml KD.TEACHER_FILE teacher.pdparams", "bad.yaml: MODEL.NUM_STACK: no such setting, did you"),
     (f"{NEW} empty", "empty: no picture or video found"),
     (f"{NEW} new DATASET.UNLABELLED_BOX_FILE nobody.json", "new: 3 pictures, and no box of a person in them"),
+    ("DATASET.TRAIN_SET beside DATASET.SELECT_DATA true", "DATASET.SELECT_DATA: of the people to train on, none has"),
     ("TRAIN.CHECKPOINT teacher.pdparams", f"teacher.pdparams: {OTHER} unexpected: "),
     ("TRAIN.CHECKPOINT part.pdparams", f"part.pdparams: {OTHER} 1 missing: score.0.bias"),
     ("TRAIN.CHECKPOINT none.pdparams", "none.pdparams: no such file of weights"),
@@ -369,6 +370,10 @@ def mistaken(shared, tmp_path_factory):
     experiment(folder / "bad.yaml", shared.data, {**TEACHER, "NUM_STACK": 3})
     tiny_onnx.write_model(folder / "colours.onnx")
     tiny_onnx.write_model(folder / "no_card.onnx", card=None)
+    labels = json.loads((shared.data / "annotations" / "person_keypoints_tiny.json").read_text())
+    for row in labels["annotations"]:
+        row["keypoints"] = [0, 0, 2] * 17
+    (shared.data / "annotations" / "beside.json").write_text(json.dumps(labels))
     (folder / "empty").mkdir()
     for name, content in (("text.pdparams", "words"), ("text.onnx", "words"), ("nobody.json", "[]")):
         (folder / name).write_text(content)

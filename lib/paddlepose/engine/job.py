@@ -106,8 +106,11 @@ class Job:
             size = f"{title}.BATCH_SIZE {options.batch_size}"
             raise ValueError(f"{size}: {world} processes cannot share it evenly; give a multiple of {world}")
         records = self._training_records() if train else self.dataset.records(config.source(train=False))
+        samples = TopDownSamples(records, self.card, config, train=train)
+        if not len(samples):
+            raise ValueError("DATASET.SELECT_DATA: of the people to train on, none has joints around the box's centre")
         return Loader(
-            TopDownSamples(records, self.card, config, train=train),
+            samples,
             options.batch_size,
             workers=config.workers,
             seed=config.seed if train and config.train.shuffle else None,
@@ -264,7 +267,6 @@ class _LogFile(logging.FileHandler):
     """A file that a full disk ends, with one line on the screen instead of a traceback for each line of the log."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Close the file to all later records, and say so."""
         """Say it once, and take no more lines."""
         del record
         self.setLevel(logging.CRITICAL + 1)

@@ -1,11 +1,12 @@
 """The body of HRNet: branches of several resolutions side by side, fused again and again (Sun et al., CVPR 2019)."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 from paddle import Tensor, nn
-from paddle.nn import functional as F
 
-from paddlepose.models._layers import BasicBlock, Bottleneck, conv1x1, conv3x3, conv_bn_relu
+from paddlepose.models._layers import BasicBlock, Bottleneck, Upsample, conv1x1, conv3x3, conv_bn_relu
 
 # Modules of stages 2, 3 and 4 (section 3, "Instantiation"); stage n has n branches of four blocks.
 _MODULES = {2: 1, 3: 4, 4: 3}
@@ -32,20 +33,9 @@ class Stem(nn.Layer):
         return self.layer1(x)
 
 
-class _Up(nn.Layer):
+def _up(channels_in: int, channels_out: int, scale: int) -> nn.Sequential:
     """From a lower resolution to a higher: 1x1 convolution, batch norm, and each pixel `scale` x `scale` times."""
-
-    def __init__(self, channels_in: int, channels_out: int, scale: int) -> None:
-        super().__init__()
-        self.add_sublayer("0", conv1x1(channels_in, channels_out))
-        self.add_sublayer("1", nn.BatchNorm2D(channels_out))
-        self.scale = scale
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, channels_out, scale H, scale W)."""
-        for layer in self.children():
-            x = layer(x)
-        return F.interpolate(x, scale_factor=self.scale, mode="nearest")
+    return nn.Sequential(conv1x1(channels_in, channels_out), nn.BatchNorm2D(channels_out), Upsample(scale))
 
 
 def _down(channels_in: int, channels_out: int, links: int) -> nn.Sequential:
@@ -58,7 +48,7 @@ def _fuse_layer(widths: Sequence[int], i: int, j: int) -> nn.Layer:
     """What leads from branch j to output i."""
     if i == j:
         return nn.Identity()
-    return _Up(widths[j], widths[i], 2 ** (j - i)) if j > i else _down(widths[j], widths[i], i - j)
+    return _up(widths[j], widths[i], 2 ** (j - i)) if j > i else _down(widths[j], widths[i], i - j)
 
 
 class Module(nn.Layer):
@@ -81,7 +71,7 @@ class Module(nn.Layer):
 
     def fuse(self, x: list[Tensor]) -> list[Tensor]:
         """Features of all branches to those of the outputs."""
-        return [self.relu(sum(layer(x[j]) for j, layer in enumerate(layers))) for layers in self.fuse_layers]
+        return [self.relu(reduce(add, [layer(x[j]) for j, layer in enumerate(layers)])) for layers in self.fuse_layers]
 
     def forward(self, x: list[Tensor]) -> list[Tensor]:
         """Features of all branches to those of the outputs, after the blocks."""

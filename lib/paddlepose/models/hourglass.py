@@ -6,7 +6,7 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 from pydantic import Field
 
-from paddlepose.models._layers import Positive, Shapes, conv_bn_relu, init_uniform
+from paddlepose.models._layers import BiasedConv2D, Positive, Shapes, Upsample, init_uniform
 
 _DEPTH = 4  # times that an hourglass halves the size
 
@@ -25,7 +25,7 @@ class Network(nn.Layer):
         super().__init__()
         width = num_features
         stacks = range(num_stacks)
-        self.conv1 = nn.Conv2D(3, width // 4, 7, 2, padding=3)
+        self.conv1 = BiasedConv2D(3, width // 4, 7, 2, padding=3)
         self.bn1 = nn.BatchNorm2D(width // 4)
         self.relu = nn.ReLU()
         self.layer1 = nn.Sequential(_Residual(width // 4, width // 4))
@@ -34,10 +34,10 @@ class Network(nn.Layer):
         self.layer3 = nn.Sequential(_Residual(width, width // 2))
         self.hg = nn.LayerList([_Hourglass(width, num_blocks) for _ in stacks])
         self.res = nn.LayerList([_residuals(width, num_blocks) for _ in stacks])
-        self.fc = nn.LayerList([conv_bn_relu(width, width, kernel=1, bias=True) for _ in stacks])
-        self.score = nn.LayerList([nn.Conv2D(width, num_joints, 1) for _ in stacks])
-        self.fc_ = nn.LayerList([nn.Conv2D(width, width, 1) for _ in stacks[1:]])
-        self.score_ = nn.LayerList([nn.Conv2D(num_joints, width, 1) for _ in stacks[1:]])
+        self.fc = nn.LayerList([_conv_bn_relu(width) for _ in stacks])
+        self.score = nn.LayerList([BiasedConv2D(width, num_joints, 1) for _ in stacks])
+        self.fc_ = nn.LayerList([BiasedConv2D(width, width, 1) for _ in stacks[1:]])
+        self.score_ = nn.LayerList([BiasedConv2D(num_joints, width, 1) for _ in stacks[1:]])
         init_uniform(self)
 
     @staticmethod
@@ -75,13 +75,13 @@ class _Residual(nn.Layer):
     def __init__(self, channels_in: int, width: int) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2D(channels_in)
-        self.conv1 = nn.Conv2D(channels_in, width, 1)
+        self.conv1 = BiasedConv2D(channels_in, width, 1)
         self.bn2 = nn.BatchNorm2D(width)
-        self.conv2 = nn.Conv2D(width, width, 3, padding=1)
+        self.conv2 = BiasedConv2D(width, width, 3, padding=1)
         self.bn3 = nn.BatchNorm2D(width)
-        self.conv3 = nn.Conv2D(width, 2 * width, 1)
+        self.conv3 = BiasedConv2D(width, 2 * width, 1)
         fits = channels_in == 2 * width
-        self.downsample = nn.Identity() if fits else nn.Sequential(nn.Conv2D(channels_in, 2 * width, 1))
+        self.downsample = nn.Identity() if fits else nn.Sequential(BiasedConv2D(channels_in, 2 * width, 1))
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -90,6 +90,10 @@ class _Residual(nn.Layer):
         y = self.conv2(self.relu(self.bn2(y)))
         y = self.conv3(self.relu(self.bn3(y)))
         return y + self.downsample(x)
+
+
+def _conv_bn_relu(width: int) -> nn.Sequential:
+    return nn.Sequential(BiasedConv2D(width, width, 1), nn.BatchNorm2D(width), nn.ReLU())
 
 
 def _residuals(width: int, count: int) -> nn.Sequential:
@@ -103,6 +107,7 @@ class _Hourglass(nn.Layer):
         super().__init__()
         # Of each level, the smallest first: around it, before what is below, after it; the smallest has the bottom.
         branches = [4, *[3] * (_DEPTH - 1)]
+        self.upsample = Upsample(2)
         self.hg = nn.LayerList(
             [nn.LayerList([_residuals(width, num_blocks) for _ in range(count)]) for count in branches]
         )
@@ -116,5 +121,5 @@ class _Hourglass(nn.Layer):
         x = self.hg[0][3](x)
         for level in range(_DEPTH):
             x = self.hg[level][2](x)
-            x = around.pop() + F.interpolate(x, scale_factor=2, mode="nearest")
+            x = around.pop() + self.upsample(x)
         return x

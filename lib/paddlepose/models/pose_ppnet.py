@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from paddle import Tensor, nn
 
 from paddlepose.models._hrnet import Module, Stem
-from paddlepose.models._layers import Positive, Shapes, conv_bn_relu, final_conv, init_normal
+from paddlepose.models._layers import BiasedConv2D, Positive, Shapes, conv_bn_relu, final_conv, init_normal
 
 _BRANCHES = 3
 _HEAD_WIDTH = 32  # of each module's own head, whatever the network's width
@@ -36,8 +36,8 @@ class Network(Stem):
         self.ppnet = nn.LayerList([Module(widths, blocks, count) for count in outputs])
         self.fc = nn.LayerList([conv_bn_relu(width, width, kernel=1) for _ in outputs])
         self.heatmap_layer = nn.LayerList([_head(width, num_joints, final_conv_kernel) for _ in outputs])
-        self.fc_ = nn.LayerList([nn.Conv2D(width, width, 1) for _ in outputs[1:]])
-        self.heatmap_layer_ = nn.LayerList([nn.Conv2D(num_joints, width, 1) for _ in outputs[1:]])
+        self.fc_ = nn.LayerList([BiasedConv2D(width, width, 1) for _ in outputs[1:]])
+        self.heatmap_layer_ = nn.LayerList([BiasedConv2D(num_joints, width, 1) for _ in outputs[1:]])
 
     @staticmethod
     def arguments_from(shapes: Shapes) -> dict[str, Any] | None:

@@ -35,8 +35,9 @@ class TopDownSamples:
 
     def __init__(self, records: Sequence[ImageRecord], card: Card, config: "Config", *, train: bool) -> None:
         """Samples for the network of `card`; `train` draws augmentations as the configuration says."""
-        keep_all = not (train and config.dataset.select_data)
-        self.people = [(record, p) for record in records for p in record.people if keep_all or is_well_framed(p)]
+        chosen = train and config.dataset.select_data
+        pairs = [(record, person) for record in records for person in record.people]
+        self.people = [p for p in pairs if not (chosen and p[1].labelled) or is_well_framed(p[1])]
         self.card = card
         self.codec = codecs.build(card.codec)
         self.options = config.dataset
