@@ -88,9 +88,8 @@ def _bring_best(source: Path, target: Path) -> None:
 def train(job: Job, resume_from: Path | None) -> float:
     """Train as a job's configuration says, measure after each epoch, keep the best: its headline figure.
 
-    Raises:
-        FloatingPointError: a loss is not finite.
-        ValueError: the data, or the checkpoint in `resume_from`, cannot be used.
+    Raises FloatingPointError: a loss is not finite; ValueError: the data, or the checkpoint in `resume_from`,
+    cannot be used.
     """
     options = job.config.train
     _check(job)
@@ -140,9 +139,8 @@ def train(job: Job, resume_from: Path | None) -> float:
 def _check(job: Job) -> None:
     """Find what would stop the run after an epoch only, or do nothing of what was asked for.
 
-    Raises:
-        FileNotFoundError: the ground truth of the test split is missing.
-        ValueError: it is not what it should be, or 16 bits are asked for on a CPU.
+    Raises FileNotFoundError: the ground truth of the test split is missing; ValueError: it is not what it should
+    be, or 16 bits are asked for on a CPU.
     """
     if job.config.train.amp and not paddle.device.get_device().startswith("gpu"):
         raise ValueError(f"TRAIN.AMP {job.config.train.amp}: needs a GPU, and this run is on the CPU; set it to null")

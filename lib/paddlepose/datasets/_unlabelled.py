@@ -28,9 +28,8 @@ def records(folder: Path, box_file: Path | None, *, joints: int, aspect: float) 
         joints: that a person has.
         aspect: width / height of the regions that people get.
 
-    Raises:
-        FileNotFoundError: there is no picture, or no such file.
-        ValueError: the file holds no boxes, or none of these pictures' people, or a picture cannot be read.
+    Raises FileNotFoundError: there is no picture, or no such file; ValueError: the file holds no boxes, or none of
+    these pictures' people, or a picture cannot be read.
     """
     boxes = BoxSource(by_picture=read_boxes(box_file, 0.0) if box_file else None)
     paths = [path for path in sources(str(folder)) if not is_video(path)]

@@ -96,9 +96,8 @@ class Job:
     def loader(self, *, train: bool) -> Loader:
         """Batches of the training or the test split, this process's share of them.
 
-        Raises:
-            FileNotFoundError: a file of the data set is missing.
-            ValueError: a file is not what it should be, or the batch cannot be shared evenly.
+        Raises FileNotFoundError: a file of the data set is missing; ValueError: a file is not what it should
+        be, or the batch cannot be shared evenly.
         """
         config, world = self.config, distributed.world()
         title, options = ("TRAIN", config.train) if train else ("TEST", config.test)
@@ -134,9 +133,8 @@ class Job:
     def teacher(self) -> Teacher | None:
         """The network that KD names, where it names one.
 
-        Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: it is not that network's, or its joints or its input's shape are not the student's.
+        Raises FileNotFoundError: there is no such file; ValueError: it is not that network's, or its joints or
+        its input's shape are not the student's.
         """
         path, settings = self.config.kd.teacher_file, self.config.kd.teacher_cfg
         if path is None:
@@ -172,9 +170,8 @@ class Job:
 
         TRAIN.CHECKPOINT has all its weights, if it is given.
 
-        Raises:
-            FileNotFoundError: there is no file of pretrained weights.
-            ValueError: it has no weight of this network, or the network's heatmaps are not of MODEL.HEATMAP_SIZE.
+        Raises FileNotFoundError: there is no file of pretrained weights; ValueError: it has no weight of this
+        network, or the network's heatmaps are not of MODEL.HEATMAP_SIZE.
         """
         paddle.seed(self.config.seed)
         model = self._built_network()
@@ -190,9 +187,8 @@ class Job:
     def trained_network(self, path: Path | None = None) -> nn.Layer:
         """The network with the weights of a file, by default those that training has left in the folder.
 
-        Raises:
-            FileNotFoundError: no such file.
-            ValueError: it has not the weights of this network, or these make no heatmaps of MODEL.HEATMAP_SIZE.
+        Raises FileNotFoundError: no such file; ValueError: it has not the weights of this network, or these
+        make no heatmaps of MODEL.HEATMAP_SIZE.
         """
         path = path or self.config.test.model_file or self.folder / "final_state.pdparams"
         if not path.is_file():
@@ -217,9 +213,8 @@ class Job:
     def metric(self) -> Metric:
         """The measure of the test split, empty.
 
-        Raises:
-            FileNotFoundError: the file with the ground truth is missing.
-            ValueError: it is not what it should be.
+        Raises FileNotFoundError: the file with the ground truth is missing; ValueError: it is not what it
+        should be.
         """
         return self.dataset.metric(self.config.source(train=False), self.folder, self.config.test)
 

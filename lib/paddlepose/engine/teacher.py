@@ -36,8 +36,7 @@ class Teacher:
         resized to the teacher's and maps to the student's, bilinearly, a point (x, y) staying at the same share of
         width and height.
 
-        Raises:
-            ValueError: the joints or the aspect ratio of the input differ.
+        Raises ValueError: the joints or the aspect ratio of the input differ.
         """
         _check(card, student)
         self.card, self.name = card, card.model
