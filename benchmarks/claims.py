@@ -34,17 +34,25 @@ class Run:
     name: str
     title: str
     settings: str
+    seeds: tuple[int, ...] = SEEDS
 
 
+TEACHER = "MODEL.NUM_STACKS 4 MODEL.NUM_FEATURES 64"
 STUDENT = "MODEL.NAME hourglass MODEL.NUM_STACKS 1 MODEL.NUM_FEATURES 32"
 AGAIN = f"{STUDENT} TRAIN.CHECKPOINT {{out}}/student/{{seed}}/final_state.pdparams"
 TAUGHT = "KD.TEACHER_FILE {out}/teacher.onnx"
 NETWORKS = [
-    Run("teacher", "the teacher: hourglass, 4 stacks of 64", "MODEL.NUM_STACKS 4 MODEL.NUM_FEATURES 64"),
-    Run("student", "the student: hourglass, 1 stack of 32", STUDENT),
+    Run("teacher_first", "hourglass, 4 stacks of 64", TEACHER, (0,)),
+    Run(
+        "teacher",
+        "the same trained again: the teacher",
+        f"{TEACHER} TRAIN.CHECKPOINT {{out}}/teacher_first/{{seed}}/final_state.pdparams",
+        (0,),
+    ),
+    Run("student", "hourglass, 1 stack of 32: the student", STUDENT),
+    Run("again", "student trained again, no teacher", AGAIN),
 ]
 DISTILLED = [
-    Run("again", "student trained again, no teacher", AGAIN),
     Run("fpd", "student trained again, with FPD", f"{AGAIN} {TAUGHT}"),
     Run("fpd_unlabelled", "student trained again, with FPD, no labels", f"{AGAIN} {TAUGHT} KD.LABELLED false"),
     Run("fpd_new", "student with FPD from nothing", f"{STUDENT} {TAUGHT}"),
@@ -69,14 +77,13 @@ def main() -> None:
     out = arguments.out.resolve()
     if not arguments.table:
         _draw_people(out)
-        teacher, student = NETWORKS
-        # Distilled students start from the plain ones, and learn from the first teacher.
-        first = [(teacher, 0), *((student, seed) for seed in SEEDS)]
-        rest = [(run, seed) for run in (*DISTILLED, *ALIKE, teacher) for seed in SEEDS]
-        for jobs in (first, rest):
+        teacher_first, teacher, student, again = NETWORKS
+        # Who trains again needs the first weights; distilled students need the teacher.
+        for runs in ([teacher_first, student], [teacher, again, ALIKE[0]], DISTILLED, ALIKE):
             with ThreadPoolExecutor(arguments.jobs) as pool:
-                list(pool.map(lambda job: train(out, *job), jobs))
-            _export_teacher(out)
+                list(pool.map(lambda job: train(out, *job), [(run, seed) for run in runs for seed in run.seeds]))
+            if teacher in runs:
+                _export_teacher(out, teacher)
     for runs in ([*NETWORKS, *DISTILLED], ALIKE):
         print(table(["", *FIGURES, "parameters", "GFLOPs", "ms"], [row(out, run) for run in runs]), end="\n\n")
 
@@ -98,15 +105,14 @@ def train(out: Path, run: Run, seed: int) -> None:
 
 def row(out: Path, run: Run) -> list[str]:
     """Cells of a run: the figures' mean over its seeds and half their range, and what the network costs."""
-    paths = [out / run.name / str(seed) / "figures.json" for seed in SEEDS]
+    paths = [out / run.name / str(seed) / "figures.json" for seed in run.seeds]
     found = [json.loads(path.read_text()) for path in paths if path.is_file()]
-    cells = [run.title if len(found) == len(SEEDS) else f"{run.title} ({len(found)} of {len(SEEDS)} seeds)"]
+    cells = [run.title if len(found) == len(SEEDS) else f"{run.title} ({len(found)} seed)"]
     for name in FIGURES:
         values = [figures[name] for figures in found]
         spread = (max(values, default=0) - min(values, default=0)) / 2
-        cells.append(f"{mean(values):.1f} ± {spread:.1f}" if values else "")
-    model = [word for word in _settings(out, run, 0) if not word.startswith(("TRAIN.", "KD.", str(out)))]
-    summary = _paddlepose(["summary", "--cfg", str(EXPERIMENT), *_only_model(model)])
+        cells.append(f"{mean(values):.1f}" + f" ± {spread:.1f}" * (len(values) > 1) if values else "")
+    summary = _paddlepose(["summary", "--cfg", str(EXPERIMENT), *_only_model(_settings(out, run, 0))])
     *_, line = [line for line in summary.splitlines() if line.startswith("| ")]
     _, _, _, _, parameters, _, operations, _, milliseconds, _ = (cell.strip() for cell in line.split("|"))
     return [*cells, parameters, operations, milliseconds]
@@ -129,12 +135,12 @@ def _draw_people(out: Path) -> None:
         subprocess.run([*command, "--train", str(TRAIN), "--valid", str(VALID), "--size", SIZE], check=True)
 
 
-def _export_teacher(out: Path) -> None:
-    """The first seed's teacher as an ONNX file, which is all that a student needs of it."""
+def _export_teacher(out: Path, teacher: Run) -> None:
+    """The teacher as an ONNX file, which is all that a student needs of it."""
     if not (out / "teacher.onnx").is_file():
         weights = ["--model-file", str(out / "teacher" / "0" / "final_state.pdparams")]
         command = ["export", "--cfg", str(EXPERIMENT), *weights, "--out", str(out / "teacher.onnx")]
-        _paddlepose([*command, *_settings(out, NETWORKS[0], 0)])
+        _paddlepose([*command, *_settings(out, teacher, 0)])
 
 
 def _paddlepose(arguments: Sequence[str]) -> str:
