@@ -20,6 +20,12 @@ INPUT, OUTPUT = "image", "heatmaps"
 OPSET = 17  # the latest that paddle2onnx and onnxruntime agree on for all layers used here
 
 
+@paddle.jit.not_to_static
+def _last(network: nn.Layer, image: paddle.Tensor) -> paddle.Tensor:
+    """A network's last output, found by running it: its layers' sources need not be rewritten, which takes minutes."""
+    return network(image)[-1]
+
+
 class _Answer(nn.Layer):
     """A network's last output alone: the only one that is used once it is trained."""
 
@@ -29,7 +35,7 @@ class _Answer(nn.Layer):
 
     def forward(self, image: paddle.Tensor) -> paddle.Tensor:
         """Images (B, 3, H, W) to (B, K, h, w)."""
-        return self.network(image)[-1]
+        return _last(self.network, image)
 
 
 def export(
