@@ -1,4 +1,4 @@
-"""Times of one training step and one forward pass of PoseResNet-50 256x192: what `training_step.py` runs in turns."""
+"""Times of one training step and one forward pass of a network at 256x192: what `training_step.py` runs in turns."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import argparse
 import os
 import warnings
 
+from families import HEATMAP_SIZE, INPUT_SIZE, JOINTS, MODELS
 from timing import medians
 
 
 def main() -> None:
-    """Print the two medians, in the words of the PyTorch yardstick."""
+    """Print the network's size and the two medians, in the words of `torch_step.py`."""
     arguments = _parser().parse_args()
     warnings.filterwarnings("ignore")
     environment = set(os.environ)
@@ -21,13 +22,12 @@ def main() -> None:
             del os.environ[name]
     else:
         cpu.keep_freed_memory()
-    seconds = measure(arguments.batch, arguments.repeats)
     print(cpu.describe())
-    for name in ("train step", "forward"):
-        print(f"{name}: {seconds[name]:.4f} s")
+    for name, seconds in measure(arguments.network, arguments.batch, arguments.repeats).items():
+        print(f"{name}: {seconds:.4f} s")
 
 
-def measure(batch_size: int, repeats: int) -> dict[str, float]:
+def measure(name: str, batch_size: int, repeats: int) -> dict[str, float]:
     """Median seconds of a step as `paddlepose train` takes it, and of a forward pass as `paddlepose valid` does."""
     import paddle
     from subject import experiment
@@ -38,15 +38,15 @@ def measure(batch_size: int, repeats: int) -> dict[str, float]:
     from paddlepose.losses import Heatmap
     from paddlepose.models import build_network
 
-    config = experiment()
-    (width, height), (map_width, map_height) = config.model.image_size, config.model.heatmap_size
-    model = build_network(config, 17)
+    config = experiment(name)
+    model = build_network(config, JOINTS)
     model.init_weights()
+    print(f"parameters: {sum(p.size for p in model.parameters() if not p.stop_gradient)}")
     step = Step(model, Heatmap(use_weight=config.loss.use_target_weight), optim.build(config.train, model))
     batch = {
-        "image": paddle.randn([batch_size, 3, height, width]),
-        "target": paddle.rand([batch_size, 17, map_height, map_width]),
-        "weight": paddle.ones([batch_size, 17, 1]),
+        "image": paddle.randn([batch_size, 3, *INPUT_SIZE[::-1]]),
+        "target": paddle.rand([batch_size, JOINTS, *HEATMAP_SIZE[::-1]]),
+        "weight": paddle.ones([batch_size, JOINTS, 1]),
     }
     images = batch["image"].numpy()
     trained = medians({"train step": lambda turn: step(batch, turn, last=False)}, repeats)
@@ -56,6 +56,7 @@ def measure(batch_size: int, repeats: int) -> dict[str, float]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--network", default="pose_resnet_50", choices=list(MODELS))
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument(

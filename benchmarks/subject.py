@@ -1,9 +1,10 @@
-"""What is measured: PoseResNet-50 for COCO's joints at 256x192, and pictures like photographs."""
+"""What is measured: networks for COCO's joints at 256x192, and pictures like photographs."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+from families import HEATMAP_SIZE, INPUT_SIZE, MODELS
 
 from paddlepose import config
 from paddlepose.core.image import Picture
@@ -14,19 +15,19 @@ from paddlepose.settings import Config
 PICTURE_SIZE = (640, 480)  # the commonest in COCO
 
 
-def experiment() -> Config:
-    """The configuration of the published PoseResNet-50 256x192 on COCO."""
+def experiment(name: str = "pose_resnet_50") -> Config:
+    """A configuration for one of `families.MODELS` on COCO."""
     return config.parse(
         {
             "DATASET": {"DATASET": "coco", "SCALE_FACTOR": 0.3, "ROT_FACTOR": 40},
-            "MODEL": {"NAME": "pose_resnet", "IMAGE_SIZE": [192, 256], "HEATMAP_SIZE": [48, 64]},
+            "MODEL": {**MODELS[name], "IMAGE_SIZE": INPUT_SIZE, "HEATMAP_SIZE": HEATMAP_SIZE},
             "TEST": {"USE_GT_BBOX": True},
         }
     )
 
 
 def card() -> Card:
-    """How the network of `experiment` is used."""
+    """How PoseResNet-50 is used."""
     return experiment().card(COCO)
 
 

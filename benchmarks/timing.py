@@ -47,5 +47,9 @@ def in_turn(names: Sequence[str], turn: int) -> Sequence[str]:
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A Markdown table."""
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return "\n".join(map(table_row, [titles, ["---"] * len(titles), *rows]))
+
+
+def table_row(cells: Sequence[object]) -> str:
+    """One line of a Markdown table."""
+    return f"| {' | '.join(map(str, cells))} |"
