@@ -42,3 +42,12 @@ def golden_weights() -> ModuleType:
 def real_data() -> Callable[[str], Path]:
     """`real_data("coco_mini")`: the folder of a few real pictures; the test is skipped where it is absent."""
     return lambda name: _need(SHARED / "data" / name)
+
+
+@pytest.fixture(scope="session")
+def golden_inputs() -> ModuleType:
+    """The module that makes the people and maps of the bottom-up goldens."""
+    sys.path.insert(0, str(_need(SHARED / "goldens" / "bottomup")))
+    import inputs
+
+    return inputs

@@ -67,6 +67,21 @@ def _three_points(center: NDArray[np.float64], up: NDArray[np.float64]) -> NDArr
     return points
 
 
+def resize_align(picture_size: tuple[int, int], target: int, scale: float = 1.0) -> tuple[tuple[int, int], Region]:
+    """Size (width, height) of a whole picture as a bottom-up network's input, and the region that it shows.
+
+    The shorter side becomes `target` pixels, both are rounded up to multiples of 64, and then multiplied by `scale`.
+    """
+    width, height = picture_size
+    short = (target + 63) // 64 * 64
+    long = int((short / min(width, height) * max(width, height) + 63) // 64 * 64)
+    sides = int(short * scale), int(long * scale)
+    size = sides if width < height else sides[::-1]
+    step = width / size[0] if width < height else height / size[1]
+    center = np.array([int(width / 2 + 0.5), int(height / 2 + 0.5)], np.float64)
+    return size, Region(center, np.array(size) * step)
+
+
 def invert(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Matrix (2, 3) that undoes `matrix` (2, 3)."""
     return cv2.invertAffineTransform(matrix)

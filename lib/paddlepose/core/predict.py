@@ -1,18 +1,22 @@
 """From a picture to poses: a network function and its card are all that is needed, whatever runs the network."""
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paddlepose import codecs
-from paddlepose.core.geometry import Region, crop_matrix, invert, transform
+from paddlepose.codecs.regression import Answer, up_interpolate
+from paddlepose.core.geometry import Region, crop_matrix, invert, resize_align, transform
 from paddlepose.core.image import Picture, to_input, warp
+from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card, Poses
 
 # Images (B, 3, H, W) in, the network's outputs out; the last one is its answer.
 Network = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
 
+LONGEST = 16  # times the shorter side; a longer picture would need more memory than a computer has
 MOST_CROPS = 64  # people that go through the network at once; a crowd takes several turns, and memory stays bounded
 
 
@@ -57,3 +61,107 @@ class TopDown:
         matrices = [invert(crop_matrix(region, self.card.input_size)) for region in regions]
         xy = np.stack([transform(points, matrix) for points, matrix in zip(xy, matrices, strict=True)])
         return Poses(xy, scores, scores.mean(1))
+
+
+class BottomUp:
+    """Poses of everybody in a picture, which goes through the network as a whole."""
+
+    def __init__(
+        self,
+        network: Network,
+        card: Card,
+        *,
+        flip_test: bool = False,
+        scales: Sequence[float] = (1.0,),
+        rescorer: Rescorer | None = None,
+    ) -> None:
+        """Use `network` as its `card` says.
+
+        `flip_test` averages over a picture and its mirror image, and all the `scales`, of which one is 1. `rescorer`
+        changes the scores of the poses.
+
+        Raises ValueError: 1 is not among the scales, or one is not above 0.
+        """
+        if 1 not in scales or min(scales) <= 0:
+            raise ValueError(f"scales {', '.join(map(str, scales))}: expected numbers above 0, and 1 among them")
+        self.network = network
+        self.card = card
+        self.flip_test = flip_test
+        self.scales = sorted(scales, reverse=True)
+        self.rescorer = rescorer
+        self.codec = codecs.build(card.codec)
+
+    def __call__(self, picture: Picture) -> Poses:
+        """Poses of the people in a picture (H, W, 3: uint8, BGR), in pixels of the picture."""
+        return self.poses(self.answers([picture])[0], picture)
+
+    def answers(self, pictures: Sequence[Picture]) -> list[Answer]:
+        """What the network says of each picture; those that need input of like size go through it together.
+
+        Raises ValueError: a picture is far longer than wide, or wider than long.
+        """
+        sizes = [self._sizes(picture) for picture in pictures]
+        found: list[Answer] = [None] * len(pictures)
+        for _, group in groupby(sorted(range(len(pictures)), key=sizes.__getitem__), key=sizes.__getitem__):
+            alike = list(group)
+            for i, answer in zip(alike, self._of_like_size([pictures[i] for i in alike]), strict=True):
+                found[i] = answer
+        return found
+
+    def poses(self, answer: Answer, picture: Picture, *, snap: bool = True) -> Poses:
+        """Poses in pixels of the picture; with `snap` the regressed joints move to the heatmaps' peaks.
+
+        The way back is that of the smallest scale, as in the published code.
+        """
+        poses = self.codec.decode(answer, snap=snap)
+        _, region = resize_align(picture.shape[1::-1], self.card.input_size[0], self.scales[-1])
+        matrix = invert(crop_matrix(region, answer.fused.shape[:0:-1]))
+        poses = Poses(transform(poses.xy, matrix), poses.scores, poses.score)
+        return self.rescorer(poses) if self.rescorer else poses
+
+    def _sizes(self, picture: Picture) -> list[tuple[int, int]]:
+        """Size (width, height) of the network's input at each scale."""
+        size = picture.shape[1::-1]
+        if max(size) > LONGEST * min(size):
+            raise ValueError(f"a picture of {size[0]}x{size[1]} pixels is too long: cut it, at most {LONGEST} to 1")
+        return [resize_align(size, self.card.input_size[0], scale)[0] for scale in self.scales]
+
+    def _of_like_size(self, pictures: Sequence[Picture]) -> list[Answer]:
+        scales = [self._at_scale(pictures, scale) for scale in self.scales]
+        size, _ = resize_align(pictures[0].shape[1::-1], self.card.input_size[0])
+        answers = []
+        for heatmaps, positions in zip(*(zip(*maps, strict=True) for maps in zip(*scales, strict=True)), strict=True):
+            fused = sum(up_interpolate(heatmap, size[::-1]) for heatmap in heatmaps) / np.float32(len(heatmaps))
+            answers.append(Answer(list(heatmaps), list(positions), fused))
+        return answers
+
+    def _at_scale(self, pictures: Sequence[Picture], scale: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Heatmaps (B, K + 1, h, w) and positions (B, 2 K, h, w) of pictures shown at a scale."""
+        images = []
+        for picture in pictures:
+            size, region = resize_align(picture.shape[1::-1], self.card.input_size[0], scale)
+            images.append(to_input(warp(picture, crop_matrix(region, size), size), self.card))
+        return self.maps(np.stack(images))
+
+    def maps(self, images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Heatmaps (B, K + 1, h, w) and positions (B, 2 K, h, w) of images (B, 3, H, W), in pixels of the maps."""
+        codec, skeleton = self.codec, self.card.skeleton
+        shifts = codec.mirror_shifts if self.flip_test else []
+        outputs = self.network(np.concatenate([images, *(mirrored(images, shift) for shift in shifts)]))
+        passes = [[output[i * len(images) : (i + 1) * len(images)] for output in outputs] for i in range(1 + len(shifts))]
+        heatmaps, positions = codec.join(passes[0])
+        if self.flip_test:
+            # Each size of the heatmaps is taken from the image that was shifted so that it aligns.
+            levels = [found[i] for i, found in enumerate(passes[1:])]
+            flipped, flipped_positions = codec.join([*levels, passes[1][-1]])
+            heatmaps = (heatmaps + codec.flip(flipped, skeleton)) * np.float32(0.5)
+            positions = (positions + codec.flip(flipped_positions, skeleton, positions=True)) * np.float32(0.5)
+        times = heatmaps.shape[-1] // positions.shape[-1]
+        return heatmaps, (positions * np.float32(times)).repeat(times, -1).repeat(times, -2)
+
+
+def mirrored(images: NDArray[np.float32], shift: int) -> NDArray[np.float32]:
+    """Images (B, C, H, W) mirrored and moved `shift` pixels to the left, 0 at the right."""
+    moved = np.zeros_like(images)
+    moved[..., : images.shape[-1] - shift] = images[..., ::-1][..., shift:]
+    return moved
