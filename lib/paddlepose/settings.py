@@ -7,6 +7,7 @@ constructors, are keys of the sections MODEL and CODEC beside those below.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from paddlepose import plugins
-from paddlepose.core.types import Card, Skeleton
+from paddlepose.core.types import Card, Kind, Skeleton
 from paddlepose.datasets import Source
 
 Positive = Annotated[int, Field(gt=0)]
@@ -54,6 +55,10 @@ class DatasetSection(Section):
     flip: bool = True
     scale_factor: Share = 0.25
     rot_factor: float = Field(30, ge=0)  # degrees
+    min_scale: float = Field(0.75, gt=0)  # of whole pictures, relative to their shorter side
+    max_scale: float = Field(1.5, gt=0)
+    max_translate: int = Field(40, ge=0)  # pixels of a picture whose shorter side has 200
+    center_least_area: float = Field(32.0**2, ge=0)  # square pixels of the outline of a person who gets a centre
     prob_half_body: float = Field(0, le=1)
     num_joints_half_body: int = 8
     unlabelled_root: Path | None = None  # a folder of pictures, for distillation
@@ -92,6 +97,8 @@ class LossSection(Section):
     use_different_joints_weight: bool = False
     use_ohkm: bool = False
     topk: Positive = 8
+    heatmaps_loss_factor: float = Field(1.0, ge=0)  # of bottom-up networks
+    offsets_loss_factor: float = Field(0.01, ge=0)
 
 
 class KdSection(Section):
@@ -133,6 +140,7 @@ class TestSection(Section):
     batch_size: Positive = 32
     model_file: Path | None = None
     flip_test: bool = False
+    scale_factor: tuple[Annotated[float, Field(gt=0)], ...] = (1.0,)  # at which whole pictures are shown; one is 1
     post_process: bool = True
     shift_heatmap: bool = True
     use_gt_bbox: bool = False
@@ -142,6 +150,24 @@ class TestSection(Section):
     bias: float = 0.0  # pixels subtracted from x and y before measuring; LPN's published figures on MPII have 1
     oks_thre: float = 0.9
     soft_nms: bool = False
+
+    @field_validator("scale_factor", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """As the seeds write it on a command line: `0.5,1,2`."""
+        return value.split(",") if isinstance(value, str) else [value] if isinstance(value, int | float) else value
+
+
+class RescoreSection(Section):
+    """Scores of bottom-up poses that a small network learns from their shape."""
+
+    use: bool = True
+    model_file: Path | None = None  # its weights
+    data_file: Path = Path("output/rescore/data.npz")  # what it is trained on
+    end_epoch: Positive = 20
+    lr: float = Field(1e-3, gt=0)
+    hidden_layer: Positive = 256
+    batch_size: Positive = 1024
 
 
 class DebugSection(Section):
@@ -153,6 +179,8 @@ class DebugSection(Section):
     save_heatmaps_gt: bool = False
     save_heatmaps_pred: bool = False
 
+
+_BOXED = ("coco", "crowdpose")  # data sets for which a detector's boxes are expected
 
 # Settings of a codec that stand in other sections: their section and field.
 CODEC_SHARES = {
@@ -180,6 +208,7 @@ class Config(Section):
     kd: KdSection = KdSection()
     train: TrainSection = TrainSection()
     test: TestSection = TestSection()
+    rescore: RescoreSection = RescoreSection()
     debug: DebugSection = DebugSection()
 
     @model_validator(mode="after")
@@ -198,8 +227,23 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _boxes_are_given(self) -> Config:
-        if self.dataset.dataset == "coco" and not self.test.use_gt_bbox and self.test.coco_bbox_file is None:
+        if self.dataset.dataset in _BOXED and self.kind == "top_down" and not self.test.use_gt_bbox and self.test.coco_bbox_file is None:
             raise ValueError("TEST.COCO_BBOX_FILE is missing; give it, or measure with TEST.USE_GT_BBOX: true")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_whole_pictures(self) -> Config:
+        if self.kind == "top_down":
+            return self
+        width, height = self.model.image_size
+        if width != height:
+            raise ValueError(f"MODEL.IMAGE_SIZE {(width, height)}: bottom-up networks are trained on squares")
+        if 1 not in self.test.scale_factor:
+            raise ValueError(f"TEST.SCALE_FACTOR {self.test.scale_factor}: 1 must be among the scales")
+        if self.dataset.max_scale < self.dataset.min_scale:
+            raise ValueError(f"DATASET.MAX_SCALE {self.dataset.max_scale} is below DATASET.MIN_SCALE")
+        if self.kd.teacher_file or self.debug.debug:
+            raise ValueError(f"{'KD' if self.kd.teacher_file else 'DEBUG'}: is for top-down networks only")
         return self
 
     @model_validator(mode="after")
@@ -219,6 +263,11 @@ class Config(Section):
             raise ValueError(f"KD.KEEP_MAPS: only for data that are not augmented: set {still}")
         return self
 
+    @property
+    def kind(self) -> Kind:
+        """Whether the network takes crops of people or whole pictures, which its codec says."""
+        return plugins.find("codecs", self.codec.name).Codec.kind
+
     def arguments(self, section: Literal["model", "codec"]) -> dict[str, Any]:
         """The settings in MODEL or CODEC that belong to the network's or codec's constructor."""
         settings = getattr(self, section)
@@ -227,7 +276,9 @@ class Config(Section):
 
     def codec_settings(self) -> dict[str, Any]:
         """What `codecs.build` takes."""
-        shared = {name: getattr(getattr(self, section), field) for name, (section, field) in CODEC_SHARES.items()}
+        known = {field.name for field in fields(plugins.find("codecs", self.codec.name).Codec)}
+        places = {name: place for name, place in CODEC_SHARES.items() if name in known}
+        shared = {name: getattr(getattr(self, section), field) for name, (section, field) in places.items()}
         return {"name": self.codec.name, **shared, **self.arguments("codec")}
 
     def card(self, skeleton: Skeleton, source: Mapping[str, str] | None = None) -> Card:
@@ -241,7 +292,7 @@ class Config(Section):
                 "leave it out"
             )
         return Card(
-            kind="top_down",
+            kind=self.kind,
             model=self.model.name,
             input_size=self.model.image_size,
             skeleton=skeleton,

@@ -17,6 +17,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 CARD_FORMAT = 1  # raised when a reader of the old form could misread the new one
 
+Kind = Literal["top_down", "bottom_up"]  # takes crops of one person, or whole pictures
 Pairs = tuple[tuple[int, int], ...]
 
 
@@ -73,6 +74,7 @@ class ImageRecord:
     path: Path  # of the picture; `pictures.zip@/a.jpg` is the member `a.jpg` of an archive
     people: tuple[Person, ...]  # labelled or detected ones
     size: tuple[int, int] | None = None  # (width, height), where the annotation file has it
+    ignore: tuple[Any, ...] = ()  # outlines of people without labels, as COCO writes them: polygons, or run lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Poses:
 class Card:
     """How to use a network: all that must be known beside its weights."""
 
-    kind: Literal["top_down", "bottom_up"]  # takes crops of one person, or whole images
+    kind: Kind
     model: str  # the network's name
     input_size: tuple[int, int]  # (width, height) of the network's input
     skeleton: Skeleton  # the joints that it finds

@@ -35,10 +35,10 @@ def read(source: Source) -> CocoFile:
     Raises FileNotFoundError: there is none; ValueError: it is not in COCO's format, or the source's skeleton does not
     fit its joints.
     """
-    names = [f"person_keypoints_{source.split}", source.split]
+    names = [f"annotations/{kind}{source.split}.json" for kind in ("person_keypoints_", "")]
     if "test" in source.split:
-        names.insert(0, f"image_info_{source.split}")  # COCO's test splits have images without labels
-    path = _disk.find_labels(source.root, *(f"annotations/{name}.json" for name in names))
+        names.insert(0, f"annotations/image_info_{source.split}.json")  # COCO's test splits have images without labels
+    path = _disk.find_labels(source.root, *names, f"json/crowdpose_{source.split}.json")
     content = read_json(path)
     for key in ("images", "categories"):
         if not isinstance(content, dict) or not content.get(key):

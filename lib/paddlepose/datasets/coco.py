@@ -1,6 +1,7 @@
-"""COCO keypoints, and any data set in COCO's format; people from the labels or from a file of detections.
+"""COCO keypoints, CrowdPose, and any data set in COCO's format; people from the labels or from a file of detections.
 
-The folder holds annotations/person_keypoints_<split>.json or annotations/<split>.json, and images/<split>/ or images/.
+The folder holds annotations/person_keypoints_<split>.json, annotations/<split>.json or json/crowdpose_<split>.json, and
+images/<split>/, images/, images/<split>.zip or images.zip.
 """
 
 import logging
@@ -18,7 +19,7 @@ from paddlepose.core.geometry import Region
 from paddlepose.core.types import ImageRecord, Person, Skeleton
 from paddlepose.datasets import Source, _coco_file, _disk, _skeleton
 from paddlepose.datasets._coco_file import CocoFile
-from paddlepose.metrics.coco import OUTLINE_SHARE, Keypoints, Selection
+from paddlepose.metrics.coco import OUTLINE_SHARE, Everybody, Keypoints, Kind, Selection
 
 if TYPE_CHECKING:
     from paddlepose.settings import TestSection
@@ -55,28 +56,68 @@ def records(source: Source) -> list[ImageRecord]:
     people = _detected(labels, source, source.detections) if source.detections else _labelled(labels, source.aspect)
     if not people:
         raise ValueError(f"{source.detections or labels.path}: has nobody with a box and a joint or a sufficient score")
-    folder, found = _folder(source), []
-    for number, persons in people.items():
-        with entry(f"{labels.path}: image {number}"):
-            path = folder / labels.images[number]["file_name"]
-            found.append(ImageRecord(number, path, tuple(persons), labels.size(number)))
+    return _disk.checked([_record(labels, source, number, persons) for number, persons in people.items()], labels.path)
+
+
+def pictures(source: Source, *, train: bool) -> list[ImageRecord]:
+    """One record for each picture as a whole; for training, each that anybody is labelled in, be it a crowd.
+
+    Its people are all but crowds without joints, with their boxes as they are; those without a labelled joint and
+    crowds are outlined in `ignore`.
+
+    Raises FileNotFoundError: the annotation file or a picture is missing; ValueError: the file is not what it should be.
+    """
+    labels = _coco_file.read(source)
+    people, ignore = defaultdict(list), defaultdict(list)
+    joints = len(labels.skeleton.joints)
+    for i, row in enumerate(labels.annotations):
+        with entry(f"{labels.path}: annotation {row.get('id', i)}"):
+            if row["category_id"] != labels.category:
+                continue
+            number, crowd = row["image_id"], bool(row.get("iscrowd"))
+            points = np.array(row["keypoints"], np.float64).reshape(joints, 3)
+            labelled = bool((points[:, 2] > 0).any())
+            if not crowd or labelled:
+                box = np.array(row["bbox"], np.float64)
+                area = float(row.get("area", OUTLINE_SHARE * box[2] * box[3]))
+                people[number].append(Person(points, Region.from_box(box, source.aspect), box, area, crowd=crowd))
+            ignore[number] += [row["segmentation"]] if "segmentation" in row and (crowd or not labelled) else []
+    numbers = [number for number in labels.images if not train or number in ignore]
+    if not numbers:
+        raise ValueError(f"{labels.path}: none of its images has an annotation of a person")
+    found = [_record(labels, source, number, people[number], ignore[number]) for number in numbers]
     return _disk.checked(found, labels.path)
 
 
+def _record(
+    labels: CocoFile, source: Source, number: int, people: Sequence[Person], ignore: Sequence[Any] = ()
+) -> ImageRecord:
+    with entry(f"{labels.path}: image {number}"):
+        path = _folder(source) / labels.images[number]["file_name"]
+        return ImageRecord(number, path, tuple(people), labels.size(number), tuple(ignore))
+
+
 def metric(source: Source, out: Path, options: "TestSection") -> Keypoints:
-    """COCO's ten figures, or CrowdPose's six where all images have a `crowdIndex`; none for a file without labels.
+    """COCO's ten figures, or CrowdPose's where all images have a `crowdIndex`; none for a file without labels.
 
     Raises FileNotFoundError: the annotation file is missing; ValueError: it is not what it should be.
     """
     labels = _coco_file.read(source)
-    return Keypoints(
-        out / "results" / f"keypoints_{source.split}_results_0.json",
-        labels.skeleton,
-        labels.path if labels.annotations else None,
-        selection=Selection(options.oks_thre, options.in_vis_thre, options.soft_nms),
-        kind="crowdpose" if all("crowdIndex" in image for image in labels.images.values()) else "coco",
-        category=labels.category,
-    )
+    selection = Selection(options.oks_thre, options.in_vis_thre, options.soft_nms)
+    file = out / "results" / f"keypoints_{source.split}_results_0.json"
+    return Keypoints(file, *_measured(labels), category=labels.category, selection=selection)
+
+
+def picture_metric(source: Source, out: Path, tag: str) -> Everybody:
+    """The figures of `metric` for poses of whole pictures, with a results file of a name that has the tag."""
+    labels = _coco_file.read(source)
+    file = out / "results" / f"keypoints_{source.split}_{tag}_results.json"
+    return Everybody(file, *_measured(labels), category=labels.category)
+
+
+def _measured(labels: CocoFile) -> tuple[Skeleton, Path | None, Kind]:
+    kind = "crowdpose" if all("crowdIndex" in image for image in labels.images.values()) else "coco"
+    return labels.skeleton, labels.path if labels.annotations else None, kind
 
 
 def cleaned(box: Sequence[float], image_size: tuple[int, int]) -> NDArray[np.float64] | None:
@@ -96,8 +137,9 @@ def _folder(source: Source) -> Path:
     images = source.root / "images"
     if not source.archive:
         return next((images / name for name in names if (images / name).is_dir()), images)
-    name = next((name for name in names if (images / f"{name}.zip").is_file()), names[0])
-    return images / f"{name}.zip@"
+    archives = [images / f"{name}.zip" for name in names]
+    found = next((path for path in [*archives, images.with_suffix(".zip")] if path.is_file()), archives[0])
+    return found.with_suffix(".zip@")
 
 
 def _labelled(labels: CocoFile, aspect: float) -> People:

@@ -1,4 +1,4 @@
-"""Average precision over object keypoint similarity: COCO's ten figures, and CrowdPose's six."""
+"""Average precision over object keypoint similarity: COCO's ten figures, and CrowdPose's nine."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,8 @@ Results = Path | Sequence[Mapping[str, Any]]
 FIGURES = {
     "coco": {"AP": 0, "Ap .5": 1, "AP .75": 2, "AP (M)": 3, "AP (L)": 4}
     | {"AR": 5, "AR .5": 6, "AR .75": 7, "AR (M)": 8, "AR (L)": 9},
-    "crowdpose": {"AP": 0, "Ap .5": 1, "AP .75": 2, "AP (E)": 6, "AP (M)": 7, "AP (H)": 8},
+    "crowdpose": {"AP": 0, "Ap .5": 1, "AP .75": 2, "AR": 3, "AR .5": 4, "AR .75": 5}
+    | {"AP (E)": 6, "AP (M)": 7, "AP (H)": 8},
 }
 OUTLINE_SHARE = 0.53  # of its box, the area of a person whose outline is not labelled (CrowdPose's evaluation)
 
@@ -45,7 +46,7 @@ def evaluate(
     Args:
         gt: an annotation file in COCO's format, or its content. CrowdPose's figures need each image's `crowdIndex`.
         results: a results file, or its content: image_id, category_id, keypoints, score.
-        kind: COCO's ten figures, or CrowdPose's six.
+        kind: COCO's ten figures, or CrowdPose's nine.
         sigmas: the joints' fall-off, where the joints are not those of `kind`.
 
     Raises OSError: a file cannot be read; ValueError: one is not what it should be, or the two do not fit each other.
@@ -104,13 +105,12 @@ def _rows(results: Results, *, images: set[int], joints: int) -> list[Row]:
 
 
 @dataclass
-class Keypoints:
-    """COCO's figures of poses found in people's boxes: rescored, thinned out, written to a results file, evaluated."""
+class Everybody:
+    """COCO's or CrowdPose's figures of poses found in whole pictures: written to a results file, evaluated."""
 
     results: Path  # the file to write
     skeleton: Skeleton  # with sigmas
     labels: Path | None  # without these nothing is measured
-    selection: Selection
     kind: Kind = "coco"
     category: int = 1
     rows: list[Row] = field(default_factory=list)  # of the results file
@@ -121,24 +121,8 @@ class Keypoints:
         return "AP" if self.labels else "Null"
 
     def add(self, record: ImageRecord, poses: Poses) -> None:
-        """Take the poses of an image's people, in their order; the score of a pose is made anew from its joints'."""
-        people, options = record.people, self.selection
-        scores = rescored(poses.scores, np.array([person.score for person in people]), options.least_confidence)
-        areas = np.array([person.region.area for person in people])
-        thin_out = soft_oks_nms if options.soft else oks_nms
-        sigmas = np.array(self.skeleton.sigmas)
-        joints = np.concatenate([poses.xy, poses.scores[..., None]], -1)
-        self.rows += [
-            {
-                "image_id": record.id,
-                "category_id": self.category,
-                "keypoints": joints[i].ravel().tolist(),
-                "score": float(scores[i]),
-                "center": people[i].region.center.tolist(),
-                "scale": (people[i].region.size / SCALE_UNIT).tolist(),
-            }
-            for i in thin_out(poses.xy, scores, areas, sigmas=sigmas, threshold=options.oks_threshold)
-        ]
+        """Take the poses of an image."""
+        self.rows += pose_rows(record.id, poses, self.category)
 
     def compute(self) -> dict[str, float]:
         """The figures by name, after the results file was written.
@@ -148,6 +132,40 @@ class Keypoints:
         with written_beside(self.results) as path:
             path.write_text(json.dumps(self.rows))
         return evaluate(self.labels, self.rows, self.kind, self.skeleton.sigmas) if self.labels else {"Null": 0.0}
+
+
+def pose_rows(image: int, poses: Poses, category: int = 1) -> list[Row]:
+    """Rows of a results file: an image's poses, each with the box around all its joints."""
+    low, size = poses.xy.min(1, initial=np.inf), np.ptp(poses.xy, axis=1)
+    joints = np.concatenate([poses.xy, poses.scores[..., None]], -1).reshape(len(poses), -1)
+    return [
+        {"image_id": image, "category_id": category, "keypoints": points, "score": score, "bbox": box}
+        for points, score, box in zip(
+            joints.tolist(), poses.score.tolist(), np.concatenate([low, size], 1).tolist(), strict=True
+        )
+    ]
+
+
+@dataclass
+class Keypoints(Everybody):
+    """COCO's or CrowdPose's figures of poses found in people's boxes: rescored and thinned out first."""
+
+    selection: Selection = field(default_factory=Selection)
+
+    def add(self, record: ImageRecord, poses: Poses) -> None:
+        """Take the poses of an image's people, in their order; the score of a pose is made anew from its joints'."""
+        people, options = record.people, self.selection
+        scores = rescored(poses.scores, np.array([person.score for person in people]), options.least_confidence)
+        areas = np.array([person.region.area for person in people])
+        thin_out = soft_oks_nms if options.soft else oks_nms
+        sigmas = np.array(self.skeleton.sigmas)
+        rows = pose_rows(record.id, Poses(poses.xy, poses.scores, scores), self.category)
+        for i in thin_out(poses.xy, scores, areas, sigmas=sigmas, threshold=options.oks_threshold):
+            region = people[i].region
+            del rows[i]["bbox"]
+            self.rows.append(
+                {**rows[i], "center": region.center.tolist(), "scale": (region.size / SCALE_UNIT).tolist()}
+            )
 
 
 def rescored(joint_scores: NDArray[np.floating], box_scores: NDArray[np.floating], least: float) -> NDArray[np.float64]:

@@ -1,0 +1,32 @@
+"""CrowdPose: its files are in COCO's format, its pictures crowded (Li et al., CrowdPose, CVPR 2019).
+
+The folder holds json/crowdpose_<split>.json, and images/ or images.zip.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paddlepose.datasets import Source, coco
+from paddlepose.datasets.coco import pictures, records, skeleton
+from paddlepose.metrics.coco import Everybody
+
+if TYPE_CHECKING:
+    from paddlepose.settings import TestSection
+
+__all__ = ["metric", "picture_metric", "pictures", "records", "skeleton"]
+
+
+def metric(source: Source, out: Path, options: "TestSection") -> Everybody:
+    """CrowdPose's figures. Raises ValueError: an image has no `crowdIndex`, by which they are told apart."""
+    return _checked(coco.metric(source, out, options))
+
+
+def picture_metric(source: Source, out: Path, tag: str) -> Everybody:
+    """CrowdPose's figures for poses of whole pictures; errors as of `metric`."""
+    return _checked(coco.picture_metric(source, out, tag))
+
+
+def _checked(made: Everybody) -> Everybody:
+    if made.kind != "crowdpose" and made.labels:
+        raise ValueError(f"{made.labels}: an image has no 'crowdIndex', which CrowdPose's figures need")
+    return made
