@@ -6,7 +6,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @contextmanager
@@ -45,6 +49,18 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not JSON: no text at byte {error.start}") from error
+
+
+def read_arrays(file: Path | IO[bytes], name: str) -> dict[str, NDArray[Any]]:
+    """Arrays by name of a file that `np.savez` wrote; nothing that stands in it is run.
+
+    Raises OSError: it cannot be opened; ValueError: it is no such file; the message has `name`.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise ValueError(f"{name}: no arrays that numpy wrote as .npz") from error
 
 
 @contextmanager

@@ -5,15 +5,17 @@ As in the published code of the bottom-up regression HRNet: two hidden layers pr
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paddlepose.core.files import entry, read_arrays
 from paddlepose.core.types import Poses, Skeleton
 
 LAYERS = ("l1", "l2", "l3")
+NAMES = tuple(f"{layer}.{kind}" for layer in LAYERS for kind in ("weight", "bias"))
 
 # Links in the order of the published weights. Lengths are relative to the mean of those numbered in the second place:
 # the two sides of the trunk in COCO's order, two parts of the left leg in CrowdPose's.
@@ -41,7 +43,7 @@ def features(poses: Poses, skeleton: Skeleton) -> NDArray[np.float32]:
     direction = poses.xy[:, a] - poses.xy[:, b]
     length = np.hypot(*np.moveaxis(direction, -1, 0))
     unit_length = length[:, list(unit)].mean(1, keepdims=True).clip(1)
-    shape = (direction / unit_length[..., None]).reshape(len(poses), -1)
+    shape = (direction / unit_length[..., None]).reshape(len(poses), 2 * len(links))
     return np.concatenate([shape, length / unit_length, poses.scores], 1).astype(np.float32)
 
 
@@ -54,13 +56,14 @@ class Rescorer:
 
     def __post_init__(self) -> None:
         """Hold the weights to the skeleton. Raises ValueError: one is missing, or they are of another skeleton."""
-        names = [f"{layer}.{kind}" for layer in LAYERS for kind in ("weight", "bias")]
-        if missing := [name for name in names if name not in self.weights]:
-            raise ValueError(f"not the weights of a rescoring network: it has no {missing[0]}")
-        wanted = features(Poses.empty(len(self.skeleton.joints)), self.skeleton).shape[1]
-        if (found := len(self.weights["l1.weight"])) != wanted:
+        if missing := [name for name in NAMES if name not in self.weights]:
+            raise ValueError(f"not the weights of a rescoring network: there is no {missing[0]}")
+        nobody = features(Poses.empty(len(self.skeleton.joints)), self.skeleton)
+        if (found := len(self.weights["l1.weight"])) != (wanted := nobody.shape[1]):
             name = self.skeleton.name
             raise ValueError(f"a rescoring network of {found} features, but poses of '{name}' have {wanted}: train one")
+        with entry("not the weights of a rescoring network"):
+            self.predict(nobody)
 
     def __call__(self, poses: Poses) -> Poses:
         """The poses, each score times the predicted OKS."""
@@ -76,11 +79,10 @@ class Rescorer:
     def to_text(self) -> str:
         """The weights as text, for a file's metadata."""
         stream = io.BytesIO()
-        np.savez(stream, **self.weights)
+        np.savez(stream, **{name: self.weights[name] for name in NAMES})
         return base64.b64encode(stream.getvalue()).decode()
 
     @classmethod
     def from_text(cls, text: str, skeleton: Skeleton) -> "Rescorer":
         """The network that `to_text` wrote. Raises ValueError: it is none, or one of another skeleton."""
-        with np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False) as arrays:
-            return cls(dict(arrays), skeleton)
+        return cls(read_arrays(io.BytesIO(base64.b64decode(text)), "the rescoring network"), skeleton)

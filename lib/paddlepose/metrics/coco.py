@@ -55,16 +55,16 @@ def evaluate(
     if not all(sigma > 0 for sigma in fall_off):
         raise ValueError(f"sigmas are shares of a person's scale, above 0; got {', '.join(map(str, fall_off))}")
     silent = {"print_function": lambda *_: None}
-    reference = COCO(_labels(gt, kind, joints=len(fall_off)), **silent)
-    found = reference.loadRes(_rows(results, images=set(reference.imgs), joints=len(fall_off)))
+    reference = COCO(read_labels(gt, kind, joints=len(fall_off)), **silent)
+    found = reference.loadRes(read_rows(results, images=set(reference.imgs), joints=len(fall_off)))
     task = "keypoints" if kind == "coco" else "keypoints_crowd"
     evaluator = COCOeval_faster(reference, found, task, kpt_oks_sigmas=fall_off, **silent)
     evaluator.run()
     return {name: float(evaluator.stats[place]) for name, place in FIGURES[kind].items()}
 
 
-def _labels(gt: Path | Mapping[str, Any], kind: Kind, *, joints: int) -> dict[str, Any]:
-    """A copy of the labels that the evaluator can take and write into."""
+def read_labels(gt: Path | Mapping[str, Any], kind: Kind, *, joints: int) -> dict[str, Any]:
+    """A copy of the labels that the evaluator can take and write into. Raises OSError, ValueError: as `evaluate`."""
     content, name = (read_json(gt), str(gt)) if isinstance(gt, Path) else (gt, "gt")
     with entry(name):
         annotations = [_annotation(a, i, kind) for i, a in enumerate(content["annotations"], 1) if "keypoints" in a]
@@ -88,8 +88,8 @@ def _annotation(annotation: Row, number: int, kind: Kind) -> Row:
     return {"iscrowd": 0, "num_keypoints": labelled, **annotation, "area": area, "id": number}
 
 
-def _rows(results: Results, *, images: set[int], joints: int) -> list[Row]:
-    """A copy of the results' rows, each of which fits the labels."""
+def read_rows(results: Results, *, images: set[int], joints: int) -> list[Row]:
+    """A copy of the results' rows, each of which fits the labels. Raises OSError, ValueError: as `evaluate`."""
     content, name = (read_json(results), str(results)) if isinstance(results, Path) else (results, "results")
     if not isinstance(content, Sequence):
         raise ValueError(f"{name}: a list of poses was expected, each with image_id, category_id, keypoints and score")

@@ -1,0 +1,40 @@
+"""Poses to train a rescoring network on: `paddlepose rescore_data --cfg FILE DATASET.TEST_SET train2017`."""
+
+from collections.abc import Sequence
+
+from paddlepose.commands import _options
+from paddlepose.engine import distributed
+from paddlepose.engine.evaluate import as_network, everybody
+from paddlepose.engine.job import Job
+from paddlepose.metrics.matches import matches
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; its exit status."""
+    parser = _options.parser("Write the poses found in the test split, and how right they are, to RESCORE.DATA_FILE.")
+    job = _options.job(_options.parse(parser, argv))
+    if job.config.kind != "bottom_up":
+        raise ValueError(f"MODEL.NAME {job.config.model.name}: only poses of bottom-up networks are rescored")
+    job.start("rescore_data")
+    write(job)
+    return 0
+
+
+def write(job: Job) -> None:
+    """Write what a job's network finds in pictures with labels, each process in its share of them.
+
+    Raises ValueError: the split has no labels.
+    """
+    metric = job.metrics()["final"]
+    if metric.labels is None:
+        raise ValueError(f"DATASET.TEST_SET {job.config.dataset.test_set}: has no labels; name a training split")
+    records = [record for record in job.pictures() if record.people or record.ignore]
+    predictor = job.predictor(as_network(job.trained_network()), rescore=False)
+    own = records[distributed.rank() :: distributed.world()]
+    for record, _, poses in everybody(predictor, own, job.config.test.batch_size):
+        metric.add(record, poses)
+    shares = distributed.gather(metric.rows)
+    if distributed.rank() == 0:
+        found = matches(metric.labels, [row for share in shares for row in share], metric.kind, job.skeleton.sigmas)
+        found.save(job.config.rescore.data_file, job.skeleton)
+        print(f"=> {len(found.oks)} poses of {len(records)} pictures in {job.config.rescore.data_file}")
