@@ -137,7 +137,7 @@ class Everybody:
 def pose_rows(image: int, poses: Poses, category: int = 1) -> list[Row]:
     """Rows of a results file: an image's poses, each with the box around all its joints."""
     low, size = poses.xy.min(1, initial=np.inf), np.ptp(poses.xy, axis=1)
-    joints = np.concatenate([poses.xy, poses.scores[..., None]], -1).reshape(len(poses), -1)
+    joints = np.concatenate([poses.xy, poses.scores[..., None]], -1).reshape(len(poses), 3 * poses.scores.shape[1])
     return [
         {"image_id": image, "category_id": category, "keypoints": points, "score": score, "bbox": box}
         for points, score, box in zip(
