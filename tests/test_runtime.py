@@ -6,7 +6,7 @@ import pytest
 import tiny_onnx
 
 from paddlepose import runtime
-from paddlepose.core.types import Card
+from paddlepose.core.predict import BottomUp
 from paddlepose.runtime import OrtNetwork
 
 CORNERS = (8, 12), (20, 24), (40, 60)
@@ -68,10 +68,15 @@ def test_a_model_without_a_card_that_can_be_read(tmp_path, card, message):
         OrtNetwork(tiny_onnx.write_model(tmp_path / "a.onnx", card))
 
 
-def test_another_kind_of_network_is_refused(tmp_path):
-    card: Card = replace(tiny_onnx.CARD, kind="bottom_up")
-    with pytest.raises(ValueError, match="top-down networks only"):
-        runtime.load(tiny_onnx.write_model(tmp_path / "a.onnx", card.to_json()))
+def test_a_bottom_up_network_looks_at_whole_pictures(tmp_path):
+    codec = {"name": "regression", "input_size": (64, 64), "heatmap_size": (16, 16)}
+    card = replace(tiny_onnx.CARD, kind="bottom_up", codec=codec)
+    model = tiny_onnx.write_model(tmp_path / "a.onnx", card.to_json())
+    predictor = runtime.load(model, flip_test=True, scales=(1, 2))
+    assert isinstance(predictor, BottomUp)
+    assert predictor.flip_test and predictor.scales == [2, 1] and predictor.rescorer is None
+    with pytest.raises(ValueError, match="1 among them"):
+        runtime.load(model, scales=(2,))
 
 
 def test_cuda_is_never_replaced_by_the_cpu(model, monkeypatch):

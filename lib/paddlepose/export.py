@@ -1,6 +1,9 @@
 """A Paddle network as one ONNX file that says how to use it, checked against the network before it is left anywhere."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -12,52 +15,79 @@ from paddle import nn
 from paddle.static import InputSpec
 
 from paddlepose.core.files import silence, written_beside
-from paddlepose.core.types import Card
+from paddlepose.core.predict import Network
+from paddlepose.core.rescore import Rescorer
+from paddlepose.core.types import Card, Kind
 from paddlepose.engine.evaluate import as_network
-from paddlepose.runtime import CARD_KEY, OrtNetwork
+from paddlepose.runtime import CARD_KEY, RESCORE_KEY, OrtNetwork
 
-INPUT, OUTPUT = "image", "heatmaps"
-OPSET = 17  # the latest that paddle2onnx and onnxruntime agree on for all layers used here
+INPUT = "image"
+OUTPUTS = {1: ("heatmaps",), 2: ("heatmaps", "offsets"), 3: ("heatmaps", "fine_heatmaps", "offsets")}  # by their number
+OPSET = 17  # the latest that paddle2onnx and onnxruntime agree on for all layers used here; 19 with DeformConv
+
+_OTHER_SIZE = (192, 128)  # width, height at which a network that takes pictures of any size is checked too
 
 
 @paddle.jit.not_to_static
-def _last(network: nn.Layer, image: paddle.Tensor) -> paddle.Tensor:
-    """A network's last output, found by running it: its layers' sources need not be rewritten, which takes minutes."""
-    return network(image)[-1]
+def _answer(network: nn.Layer, image: paddle.Tensor, kind: Kind) -> list[paddle.Tensor]:
+    """What is used of a network's outputs, found by running it: rewriting its layers' sources would take minutes."""
+    outputs = network(image)
+    if kind == "top_down":
+        return outputs[-1:]
+    heatmaps, *others = outputs
+    heads = heatmaps.shape[1] // (others[-1].shape[1] // 2 + 1)
+    return [reduce(paddle.maximum, heatmaps.split(heads, 1)), *others]
 
 
 class _Answer(nn.Layer):
-    """A network's last output alone: the only one that is used once it is trained."""
+    """Those of a network's outputs that are used once it is trained.
 
-    def __init__(self, network: nn.Layer) -> None:
+    A top-down one's last; all of a bottom-up one's, where several heads give their maximum, which is how codecs join
+    them.
+    """
+
+    def __init__(self, network: nn.Layer, kind: Kind) -> None:
         super().__init__()
         self.network = network
+        self.kind = kind
 
-    def forward(self, image: paddle.Tensor) -> paddle.Tensor:
-        """Images (B, 3, H, W) to (B, K, h, w)."""
-        return _last(self.network, image)
+    def forward(self, image: paddle.Tensor) -> list[paddle.Tensor]:
+        """Images (B, 3, H, W) to one (B, K, h, w), or to all of a bottom-up network's maps."""
+        return _answer(self.network, image, self.kind)
 
 
 def export(
-    model: nn.Layer, card: Card, path: Path, *, pictures: NDArray[np.float32] | None = None, tolerance: float = 1e-4
+    model: nn.Layer,
+    card: Card,
+    path: Path,
+    *,
+    pictures: NDArray[np.float32] | None = None,
+    tolerance: float = 1e-4,
+    portable: bool = False,
+    rescorer: Rescorer | None = None,
 ) -> float:
-    """Write a network to an ONNX file with its card; the largest difference of its output, relative to its scale.
+    """Write a network to an ONNX file with its card; the largest difference of its outputs, each relative to its scale.
 
     The file is run by onnxruntime on random input in batches of 1 and 3, and on `pictures` (B, 3, H, W), normalized,
-    where there are any; it appears only if the difference is at most `tolerance`.
+    where there are any; it appears only if the difference is at most `tolerance`. A bottom-up network's file takes
+    pictures of any size; it has `rescorer` in it, and with `portable` nothing that runtimes without deformable
+    convolutions lack, at some cost in time.
 
     Raises ValueError: the network is not converted, or its output differs by more; OSError: the file is not written.
     """
-    network = as_network(model)
-    width, height = card.input_size
+    answer = _Answer(model, card.kind)
+    network = as_network(answer)
+    sizes = [card.input_size] * 2 if card.kind == "top_down" else [card.input_size, _OTHER_SIZE]
     rng = np.random.default_rng(0)
-    inputs = [rng.standard_normal((count, 3, height, width), np.float32) for count in (1, 3)]
+    inputs = [rng.standard_normal((n, 3, *size[::-1]), np.float32) for n, size in zip((1, 3), sizes, strict=True)]
     inputs += [] if pictures is None else [pictures]
+    texts = {CARD_KEY: card.to_json()} | ({RESCORE_KEY: rescorer.to_text()} if rescorer else {})
     with written_beside(path) as unfinished:
-        graph = _fold(_convert(_Answer(model), card.input_size))
+        with _by_grid(model, portable):
+            graph = _fold(_convert(answer, card))
         _fold_deconvolutions(graph.graph)
-        _rename(graph)
-        onnx.helper.set_model_props(graph, {CARD_KEY: card.to_json()})
+        _rename(graph.graph)
+        onnx.helper.set_model_props(graph, texts)
         onnx.checker.check_model(graph)
         onnx.save(graph, str(unfinished))
         difference = max(_difference(network, OrtNetwork(unfinished), images) for images in inputs)
@@ -67,12 +97,23 @@ def export(
     return difference
 
 
-def _difference(network: object, exported: OrtNetwork, images: NDArray[np.float32]) -> float:
-    wanted, found = network(images)[-1], exported(images)[-1]
-    return float(np.abs(wanted - found).max() / max(np.abs(wanted).max(), 1e-12))
+def _difference(network: Network, exported: Network, images: NDArray[np.float32]) -> float:
+    pairs = zip(network(images), exported(images), strict=True)
+    return max(float(np.abs(wanted - found).max() / max(np.abs(wanted).max(), 1e-12)) for wanted, found in pairs)
 
 
-def _convert(layer: nn.Layer, input_size: tuple[int, int]) -> bytes:
+@contextmanager
+def _by_grid(model: nn.Layer, portable: bool) -> Iterator[None]:
+    """Block in which deformable convolutions use grid sampling, where that is asked for."""
+    layers = [layer for layer in model.sublayers() if hasattr(layer, "by_grid")]
+    for layer in layers:
+        layer.by_grid = portable
+    yield
+    for layer in layers:
+        layer.by_grid = False
+
+
+def _convert(layer: nn.Layer, card: Card) -> bytes:
     """The network's graph as paddle2onnx gives it.
 
     Paddle writes Python's floats as 64-bit attributes, which paddle2onnx misreads as zeros; the saved program is
@@ -82,11 +123,11 @@ def _convert(layer: nn.Layer, input_size: tuple[int, int]) -> bytes:
     import paddle2onnx.paddle2onnx_cpp2py_export as converter
 
     layer.eval()
-    width, height = input_size
+    shape = [None, 3, *(card.input_size[::-1] if card.kind == "top_down" else (None, None))]
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder, "network.json")
         with silence():
-            paddle.jit.save(layer, str(program.with_suffix("")), [InputSpec([None, 3, height, width], name=INPUT)])
+            paddle.jit.save(layer, str(program.with_suffix("")), [InputSpec(shape, name=INPUT)])
             program.write_text(program.read_text().replace('"0.a_f64"', '"0.a_f32"'))
             files = str(program), str(program.with_suffix(".pdiparams"))
             try:
@@ -133,14 +174,15 @@ def _fold_deconvolutions(graph: onnx.GraphProto) -> None:
         graph.node.remove(norm)
 
 
-def _rename(model: onnx.ModelProto) -> None:
-    """Give the output and the free dimensions names that say what they are."""
-    graph = model.graph
-    (output,) = graph.output
+def _rename(graph: onnx.GraphProto) -> None:
+    """Give the outputs and the free dimensions names that say what they are."""
+    names = dict(zip((output.name for output in graph.output), OUTPUTS[len(graph.output)], strict=True))
     for node in graph.node:
-        node.output[:] = [OUTPUT if name == output.name else name for name in node.output]
-        node.input[:] = [OUTPUT if name == output.name else name for name in node.input]
-    output.name = OUTPUT
-    for value in (*graph.input, output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+        node.output[:] = [names.get(name, name) for name in node.output]
+        node.input[:] = [names.get(name, name) for name in node.input]
+    for value in (*graph.input, *graph.output):
+        value.name = names.get(value.name, value.name)
+        for dimension, title in zip(value.type.tensor_type.shape.dim, ("batch", "", "height", "width"), strict=True):
+            if not dimension.HasField("dim_value"):
+                dimension.dim_param = title if title == "batch" else f"{value.name}_{title}"
     del graph.value_info[:]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import paddle
 from paddle import Tensor
+from paddle.nn import functional as F
 
 Batch = Mapping[str, Tensor]
 
@@ -64,3 +65,40 @@ class Distill:
         share = 1 - (1 - self.alpha) * labelled
         loss = (1 - self.alpha) * pose + (share * taught).mean()
         return {"loss": loss, "pose": pose, "kd_pose": taught.mean()}
+
+
+class BottomUp:
+    """Heatmaps against Gaussians, and offsets near people's centres, as the bottom-up regression HRNet is trained."""
+
+    def __init__(self, heatmap_factor: float = 1.0, offset_factor: float = 0.01) -> None:
+        """Count the heatmaps of every size with the first factor, the offsets with the second."""
+        self.heatmap_factor, self.offset_factor = heatmap_factor, offset_factor
+
+    def __call__(self, outputs: Sequence[Tensor], batch: Batch) -> dict[str, Tensor]:
+        """The loss, and its parts with their factors; of heatmaps of two sizes also `heatmap0` and `heatmap1`.
+
+        Outputs are heatmaps of each size, then offsets (B, 2 K, h, w), against `offset` with `offset_weight`. Heatmaps
+        are those of one or several heads, (B, M (K + 1), h, w), and of a second size (B, K, h', w'), of joints alone.
+        `heatmap0` (B, K + 1, h, w) with `mask0` (B, 1, h, w) is every head's target; there may be one each, among the
+        channels. `heatmap1` and `mask1` are those of the second size.
+        """
+        *levels, offset = outputs
+        sizes = {
+            f"heatmap{i}": self._heat(maps, batch[f"heatmap{i}"], batch[f"mask{i}"], offset.shape[1] // 2 + 1)
+            for i, maps in enumerate(levels)
+        }
+        heatmap, offset = sum(sizes.values()), self._offset(offset, batch["offset"], batch["offset_weight"])
+        parts = {"loss": heatmap + offset, "heatmap": heatmap, "offset": offset}
+        return parts | (sizes if len(levels) > 1 else {})
+
+    def _heat(self, maps: Tensor, target: Tensor, mask: Tensor, channels: int) -> Tensor:
+        """Mean squared difference at the pixels that count, as a share of all."""
+        target = target.reshape([0, -1, channels, *target.shape[2:]])[:, :, : maps.shape[1]]
+        maps = maps.reshape([0, -1, *target.shape[2:]])
+        return self.heatmap_factor * ((maps - target).square() * mask.unsqueeze(2)).mean()
+
+    def _offset(self, offset: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Smooth L1 with its knee at 1/9, where Paddle's is Huber's loss, a ninth of it; mean where there is weight."""
+        distance = 9 * F.smooth_l1_loss(offset, target, reduction="none", delta=1 / 9)
+        count = (weight > 0).astype(offset.dtype).sum().clip(min=1)
+        return self.offset_factor * (distance * weight).sum() / count

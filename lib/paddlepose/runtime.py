@@ -1,5 +1,6 @@
 """Exported networks, run by onnxruntime: all that a machine without Paddle needs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -8,10 +9,12 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from paddlepose.core.files import entry
-from paddlepose.core.predict import TopDown
+from paddlepose.core.predict import BottomUp, TopDown
+from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card
 
 CARD_KEY = "paddlepose"  # where in the file's metadata the card is
+RESCORE_KEY = "paddlepose.rescore"  # and the rescoring network, where there is one
 
 Device = Literal["cpu", "cuda"]
 
@@ -25,7 +28,8 @@ _NO_CUDA = (
 class OrtNetwork:
     """Network function of an exported file: images (B, 3, H, W) float32 in, the list of its outputs out.
 
-    It has the `card` that says how it is to be used, from the file's metadata, and onnxruntime's `session`.
+    It has the `card` that says how it is to be used and the `rescorer` of its poses, if there is one, from the file's
+    metadata, and onnxruntime's `session`.
     """
 
     def __init__(self, path: str | Path, *, threads: int | None = None, device: Device = "cpu") -> None:
@@ -41,10 +45,12 @@ class OrtNetwork:
             raise FileNotFoundError(f"{path}: no such model")
         self.session = _open_session(path, threads, device)
         with entry(str(path)):
-            text = self.session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
-            if text is None:
+            texts = self.session.get_modelmeta().custom_metadata_map
+            if CARD_KEY not in texts:
                 raise ValueError("the file has no card that says how to use it: write it with `paddlepose export`")
-            self.card = Card.from_json(text)
+            self.card = Card.from_json(texts[CARD_KEY])
+            text = texts.get(RESCORE_KEY)
+            self.rescorer = Rescorer.from_text(text, self.card.skeleton) if text else None
         image = self.session.get_inputs()[0]
         self._input_name = image.name
         self._fixed_batch = image.shape[0] if isinstance(image.shape[0], int) else None
@@ -59,17 +65,25 @@ class OrtNetwork:
         return [np.concatenate(parts)[: len(images)] for parts in zip(*turns, strict=True)]
 
 
-def load(path: str | Path, *, flip_test: bool = False, device: Device = "cpu", threads: int | None = None) -> TopDown:
-    """Predictor of an exported file: call it with a picture and boxes to get poses.
+def load(
+    path: str | Path,
+    *,
+    flip_test: bool = False,
+    scales: Sequence[float] = (1.0,),
+    device: Device = "cpu",
+    threads: int | None = None,
+) -> TopDown | BottomUp:
+    """Predictor of an exported file: call it with a picture, and a top-down one with boxes, to get poses.
 
-    `flip_test` averages over each crop and its mirror image; other arguments are those of `OrtNetwork`.
+    `flip_test` averages over each input and its mirror image, and a bottom-up network over the picture at all `scales`,
+    of which one is 1; other arguments are those of `OrtNetwork`.
 
-    Raises FileNotFoundError and ValueError as `OrtNetwork` does; ValueError: the network is no top-down one.
+    Raises FileNotFoundError and ValueError as `OrtNetwork` and the predictors do.
     """
     network = OrtNetwork(path, threads=threads, device=device)
-    if network.card.kind != "top_down":
-        raise ValueError(f"{path}: this paddlepose runs top-down networks only, not {network.card.kind} ones")
-    return TopDown(network, network.card, flip_test=flip_test)
+    if network.card.kind == "top_down":
+        return TopDown(network, network.card, flip_test=flip_test)
+    return BottomUp(network, network.card, flip_test=flip_test, scales=scales, rescorer=network.rescorer)
 
 
 def _open_session(path: Path, threads: int | None, device: Device) -> ort.InferenceSession:

@@ -6,6 +6,7 @@ import time
 import paddle
 import pytest
 from paddle import nn
+from paddle.vision.ops import DeformConv2D
 
 from paddlepose.engine.cost import Cost, cost, milliseconds
 from paddlepose.models import network_class
@@ -18,18 +19,41 @@ def twice():
     return nn.Sequential(layer, layer)
 
 
-# 3 channels in; of the weights' number and the places where each is used.
+def as_if_thrice():
+    """One call that stands for three of a published network's."""
+    part = nn.Sequential(nn.Conv2D(3, 2, 1, bias_attr=False))
+    part.published_calls = 3
+    return nn.Sequential(part)
+
+
+class Deformable(nn.Layer):
+    """A deformable convolution whose taps stay where they are."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = DeformConv2D(3, 4, 3, padding=1, bias_attr=False)
+
+    def forward(self, image):
+        return self.conv(image, paddle.zeros([1, 18, 6, 8]))
+
+
+# 3 channels in; of the weights' number, the places where each is used, and their number at each call.
 LAYERS = {
-    "conv": (lambda: nn.Conv2D(3, 4, 3, padding=1), Cost(108 + 4, 108 * 48, 108 * 48)),
-    "stride": (lambda: nn.Conv2D(3, 4, 3, 2, padding=1, bias_attr=False), Cost(108, 108 * 12, 108 * 12)),
-    "groups": (lambda: nn.Conv2D(3, 6, 3, padding=1, groups=3, bias_attr=False), Cost(54, 54 * 48, 54 * 48)),
-    "transposed": (lambda: nn.Conv2DTranspose(3, 4, 4, 2, padding=1), Cost(192 + 4, 192 * 192, 192 * 48)),
-    "transposed, groups": (lambda: nn.Conv2DTranspose(3, 3, 2, 2, groups=3), Cost(12 + 3, 12 * 192, 12 * 48)),
-    "linear": (lambda: nn.Sequential(nn.AdaptiveAvgPool2D(1), nn.Flatten(), nn.Linear(3, 5)), Cost(15 + 5, 15, 15)),
-    "linear of rows": (lambda: nn.Linear(8, 2, bias_attr=False), Cost(16, 16 * 3 * 6, 16 * 3 * 6)),
-    "batch norm": (lambda: nn.Sequential(nn.Conv2D(3, 2, 1), nn.BatchNorm2D(2)), Cost(8 + 4, 6 * 48, 6 * 48)),
-    "used twice": (twice, Cost(9, 2 * 9 * 48, 2 * 9 * 48)),
-    "nothing": (nn.ReLU, Cost(0, 0, 0)),
+    "conv": (lambda: nn.Conv2D(3, 4, 3, padding=1), Cost(108 + 4, 108 * 48, 108 * 48, 108 + 4)),
+    "stride": (lambda: nn.Conv2D(3, 4, 3, 2, padding=1, bias_attr=False), Cost(108, 108 * 12, 108 * 12, 108)),
+    "groups": (lambda: nn.Conv2D(3, 6, 3, padding=1, groups=3, bias_attr=False), Cost(54, 54 * 48, 54 * 48, 54)),
+    "transposed": (lambda: nn.Conv2DTranspose(3, 4, 4, 2, padding=1), Cost(192 + 4, 192 * 192, 192 * 48, 192 + 4)),
+    "transposed, groups": (lambda: nn.Conv2DTranspose(3, 3, 2, 2, groups=3), Cost(12 + 3, 12 * 192, 12 * 48, 12 + 3)),
+    "linear": (
+        lambda: nn.Sequential(nn.AdaptiveAvgPool2D(1), nn.Flatten(), nn.Linear(3, 5)),
+        Cost(15 + 5, 15, 15, 15 + 5),
+    ),
+    "linear of rows": (lambda: nn.Linear(8, 2, bias_attr=False), Cost(16, 16 * 3 * 6, 16 * 3 * 6, 16)),
+    "batch norm": (lambda: nn.Sequential(nn.Conv2D(3, 2, 1), nn.BatchNorm2D(2)), Cost(8 + 4, 6 * 48, 6 * 48, 8 + 4)),
+    "used twice": (twice, Cost(9, 2 * 9 * 48, 2 * 9 * 48, 2 * 9)),
+    "counted thrice": (as_if_thrice, Cost(6, 3 * 6 * 48, 6 * 48, 3 * 6)),
+    "deformable": (Deformable, Cost(108, 108 * 48, 108 * 48, 108)),
+    "nothing": (nn.ReLU, Cost(0, 0, 0, 0)),
 }
 
 
@@ -120,6 +144,6 @@ def test_golden_network(golden, title):
     model = network_class(name)(16 if title.endswith("j16") else 17, **NETWORKS[title])
     model.eval()
     found = cost(model, (width, height))
-    assert found.params == params
+    assert found.params == found.called == params
     assert found.counted / 2**30 == pytest.approx(gflops, abs=6e-5)
     assert found.macs / 1e9 == pytest.approx(gmacs, abs=6e-5)

@@ -109,12 +109,13 @@ SMALL = {
     "pose_hrnet": {"width": 8},
     "pose_ppnet": {"width": 8},
     "pose_resnet": {"depth": 18, "num_deconv_filters": (16, 16, 16)},
+    "regression_hrnet": {"width": 8, "regression_channels": 16},
 }
 
 
-@pytest.mark.parametrize("name", plugins.names("models"))
+@pytest.mark.parametrize("name", [name for name in plugins.names("models") if name != "regression_hrnet"])
 def test_contract(name):
-    """Any network: a list of heatmaps at a quarter of the size, every weight gets a gradient, names are unique."""
+    """Any top-down network: heatmaps at a quarter of the size, every weight gets a gradient, names are unique."""
     model = network_class(name)(5, **SMALL.get(name, {}))
     model.init_weights()
     found = model(paddle.randn([2, 3, 64, 128]))

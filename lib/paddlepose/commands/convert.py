@@ -10,6 +10,7 @@ from typing import Any
 
 from paddlepose import config, plugins
 from paddlepose.commands import _options
+from paddlepose.core import rescore
 from paddlepose.engine import weights
 from paddlepose.engine.job import Job
 from paddlepose.engine.torch_file import write_torch
@@ -63,12 +64,15 @@ def _write(job: Job, state: State, path: Path, out: Path) -> None:
 
 
 def _write_trunk(state: State, path: Path, out: Path) -> None:
-    """Write weights that are no pose network's, such as an ImageNet trunk's."""
-    if not any(value.ndim == 4 for value in state.values()):
+    """Write weights that are no pose network's, such as an ImageNet trunk's or a rescoring network's."""
+    use = "a trunk for MODEL.PRETRAINED"
+    if state.keys() >= set(rescore.NAMES):
+        use = "a rescoring network for RESCORE.MODEL_FILE"
+    elif not any(value.ndim == 4 for value in state.values()):
         raise ValueError(f"{path}: no network's weights: none of its {len(state)} arrays is a convolution's")
     if out.suffix == ".onnx":
-        raise ValueError(f"{path}: no network here has these weights, and a trunk alone cannot be an .onnx file")
-    print(f"=> {len(state)} weights of no pose network: a trunk for MODEL.PRETRAINED, written as it is, without a card")
+        raise ValueError(f"{path}: no network here has these weights, and they alone cannot be an .onnx file")
+    print(f"=> {len(state)} weights of no pose network: {use}, written as it is, without a card")
     if out.suffix == ".pth":
         write_torch(weights.paddle_to_torch(state), out)
     else:
@@ -86,17 +90,18 @@ def _recognised(state: State, path: Path) -> Job | None:
     named = re.search(r"(\d{2,4})x(\d{2,4})", path.name)
     size = (int(named[1]), int(named[2])) if named else _USUAL.get(joints, (None, None))[1]
     like = None
-    for experiment in sorted(path for kind in ("coco", "mpii") for path in (_HOME / kind).rglob("*.yaml")):
+    for experiment in sorted(path for kind in ("coco", "crowdpose", "mpii") for path in (_HOME / kind).rglob("*.yaml")):
         job = _options.job_of(experiment)
         model, own = job.config.model, job.config.arguments("model")
         if model.name != name:
             continue
         like = like or job
         is_same = all(own[key] == value for key, value in arguments.items())
-        if is_same and (model.image_size[::-1], len(job.skeleton.joints)) == (size, joints):
+        is_same &= job.config.kind == "bottom_up" or model.image_size[::-1] == size  # whole pictures are of any size
+        if is_same and len(job.skeleton.joints) == joints:
             print(f"=> The network is that of {experiment}; if this is not its experiment, name it by --cfg")
             return job
-    if like is None or joints not in _USUAL:
+    if like is None or joints not in _USUAL or like.config.kind == "bottom_up":
         raise ValueError(f"{path}: weights of {name} for {joints} joints: name their experiment by --cfg")
     print(f"=> In no experiment: {name} {arguments} for {size[0]}x{size[1]}; else write one and name it by --cfg")
     return _usual(like.config, arguments, _USUAL[joints][0], size)

@@ -20,13 +20,17 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--model-file", type=Path, help="weights; else TEST.MODEL_FILE, else the last training's")
     parser.add_argument("--out", type=Path, default=Path("output/onnx/posenet.onnx"), help="file to write")
     parser.add_argument("--frequent", type=int, help="taken as the other commands take it; nothing is printed here")
+    parser.add_argument(
+        "--portable", action="store_true", help="for runtimes without ONNX's DeformConv; bottom-up only"
+    )
     arguments = _options.parse(parser, argv)
     job = _options.job(arguments)
     job.choose_device()
     model = job.trained_network(arguments.model_file)
     card = replace(job.card, source={"experiment": job.name, "weights": str(arguments.model_file or "final_state")})
     print("=> Converting...")
-    difference = export(model, card, arguments.out, pictures=_real_inputs(job))
+    pictures = None if card.kind == "bottom_up" else _real_inputs(job)  # whole pictures are of many sizes
+    difference = export(model, card, arguments.out, pictures=pictures, portable=arguments.portable)
     print(f"=> Checked in onnxruntime: largest difference {difference:.1e} of the output's scale")
     print(f"=> Model saved as: {arguments.out}")
     print("=> Done.")

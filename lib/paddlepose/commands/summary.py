@@ -18,7 +18,8 @@ _RUNS = 5  # forward passes that are timed
 _RULES = """
 Input is height x width. GFLOPs are those of published tables: weights of convolutions and transposed convolutions
 times output pixels, and linear layers, for one picture, / 2^30. GMACs are the multiplications themselves, a transposed
-convolution's weights times its input pixels, / 10^9."""
+convolution's weights times its input pixels, / 10^9. M and GFLOPs of bottom-up networks are those of their table:
+weights count at each call of a layer, as in the published network, and GFLOPs are / 10^9."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,8 +65,9 @@ def _row(experiments: Sequence[tuple[str, Job]], *, timed: bool) -> tuple[str, i
     model = build_network(job.config, joints)
     model.eval()
     found = cost(model, (width, height))
-    cells = [", ".join(names), f"{height}x{width}", str(joints), f"{found.params:,}", f"{found.params / 1e6:.2f}"]
-    cells += [f"{found.counted / 2**30:.4f}", f"{found.macs / 1e9:.4f}"]
+    cells = [", ".join(names), f"{height}x{width}", str(joints), f"{found.params:,}", f"{found.called / 1e6:.2f}"]
+    unit = 1e9 if job.card.kind == "bottom_up" else 2**30
+    cells += [f"{found.counted / unit:.4f}", f"{found.macs / 1e9:.4f}"]
     if timed:
         cells.append(f"{milliseconds(model, (width, height), runs=_RUNS):.0f}")
     return job.card.model, found.params, found.counted, cells

@@ -3,13 +3,15 @@
 import statistics
 import timeit
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
 import paddle
 from paddle import Tensor, nn
+from paddle.vision.ops import DeformConv2D
 
-_COUNTED = (nn.Conv2D, nn.Conv2DTranspose, nn.Linear)
+_COUNTED = (nn.Conv2D, nn.Conv2DTranspose, DeformConv2D, nn.Linear)
 
 
 @dataclass(frozen=True)
@@ -21,35 +23,49 @@ class Cost:
         counted: multiplications by weights as published tables count them: those of a transposed convolution at each
             pixel of its output, at stride 2 four times what it computes.
         macs: multiplications by weights as they are.
+        called: `params` as the bottom-up networks' table counts them: a layer's at each of its calls, and weights that
+            layers share in each.
     """
 
     params: int
     counted: int
     macs: int
+    called: int
 
 
 def cost(model: nn.Layer, input_size: tuple[int, int]) -> Cost:
     """The cost of a network in evaluation mode for a picture of (width, height), found by one forward pass.
 
-    As in published tables only convolutions, transposed convolutions and linear layers multiply; attention's products
-    of features with each other are not counted.
+    As in published tables only (deformable, transposed) convolutions and linear layers multiply; attention's products
+    of features with each other are not counted. A layer with `published_calls` counts in tables as if it were called so
+    many times.
     """
     total: Counter[str] = Counter()
+    repeated = [layer for layer in model.sublayers() if hasattr(layer, "published_calls")]
+    calls = {id(part): layer.published_calls for layer in repeated for part in layer.sublayers()}
 
     def count(layer: nn.Layer, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        is_linear, is_transposed = isinstance(layer, nn.Linear), isinstance(layer, nn.Conv2DTranspose)
-        places = prod(output.shape[:-1] if is_linear else output.shape[2:])
-        total["counted"] += layer.weight.size * places
-        total["macs"] += layer.weight.size * (prod(inputs[0].shape[2:]) if is_transposed else places)
+        times = calls.get(id(layer), 1)
+        total["called"] += times * _params(layer.parameters(include_sublayers=False))
+        if isinstance(layer, _COUNTED):
+            is_linear, is_transposed = isinstance(layer, nn.Linear), isinstance(layer, nn.Conv2DTranspose)
+            places = prod(output.shape[:-1] if is_linear else output.shape[2:])
+            total["counted"] += times * layer.weight.size * places
+            total["macs"] += layer.weight.size * (prod(inputs[0].shape[2:]) if is_transposed else places)
 
-    hooks = [part.register_forward_post_hook(count) for part in model.sublayers(True) if isinstance(part, _COUNTED)]
+    layers = [layer for layer in model.sublayers(True) if layer.parameters(include_sublayers=False)]
+    hooks = [layer.register_forward_post_hook(count) for layer in layers]
     try:
         _forward(model, input_size)
     finally:
         for hook in hooks:
             hook.remove()
-    params = sum(weight.size for weight in model.parameters() if not weight.stop_gradient)
-    return Cost(params, total["counted"], total["macs"])
+    return Cost(_params(model.parameters()), total["counted"], total["macs"], total["called"])
+
+
+def _params(weights: Iterable[Tensor]) -> int:
+    """How many of the numbers are trained."""
+    return sum(weight.size for weight in weights if not weight.stop_gradient)
 
 
 def milliseconds(model: nn.Layer, input_size: tuple[int, int], *, runs: int) -> float:
