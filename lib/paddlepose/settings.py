@@ -227,7 +227,12 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _boxes_are_given(self) -> Config:
-        if self.dataset.dataset in _BOXED and self.kind == "top_down" and not self.test.use_gt_bbox and self.test.coco_bbox_file is None:
+        if (
+            self.dataset.dataset in _BOXED
+            and self.kind == "top_down"
+            and not self.test.use_gt_bbox
+            and self.test.coco_bbox_file is None
+        ):
             raise ValueError("TEST.COCO_BBOX_FILE is missing; give it, or measure with TEST.USE_GT_BBOX: true")
         return self
 

@@ -15,7 +15,9 @@ def answer_of(inputs, case: dict) -> Answer:
     maps = []
     for scale in case["scales"]:
         if case["boxes"]:
-            maps.append(inputs.maps(scale["maps_seed"], joints, *scale["map_hw"], scale["stride"], **case["maps_kwargs"]))
+            maps.append(
+                inputs.maps(scale["maps_seed"], joints, *scale["map_hw"], scale["stride"], **case["maps_kwargs"])
+            )
         else:
             rng = np.random.RandomState(110)
             maps.append(

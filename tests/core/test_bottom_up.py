@@ -46,7 +46,8 @@ def test_flip_test_gives_the_maps_of_the_golden(golden, golden_weights):
         joints, card = case["joints"], card_of(case["config"], case["joints"])
         levels = 2 if "_2x_" in case["config"] else 1
         heads = [
-            golden_weights.tensor(f"stub.heat4.{i}.weight", (joints + 1, 3, 4, 4)) for i in range(3 if levels > 1 else 1)
+            golden_weights.tensor(f"stub.heat4.{i}.weight", (joints + 1, 3, 4, 4))
+            for i in range(3 if levels > 1 else 1)
         ]
         fine = golden_weights.tensor("stub.heat2.weight", (joints, 3, 2, 2))
         offset = golden_weights.tensor("stub.offset.weight", (2 * joints, 3, 4, 4))

@@ -130,7 +130,9 @@ def test_draws_stay_within_their_ranges():
 
 
 def test_a_picture_of_a_crowd_alone_is_a_sample_without_people(tmp_path):
-    samples = BottomUpSamples([], config_of("coco_mini", tmp_path, "a").card(coco._skeleton.COCO), config_of("coco_mini", tmp_path, "a"))
+    samples = BottomUpSamples(
+        [], config_of("coco_mini", tmp_path, "a").card(coco._skeleton.COCO), config_of("coco_mini", tmp_path, "a")
+    )
     record = ImageRecord(1, tmp_path, (), (64, 48), ([[8, 8, 40, 8, 40, 40, 8, 40]],))
     sample = samples.sample(record, np.zeros((48, 64, 3), np.uint8), PictureDraw())
     assert not sample["heatmap0"].any() and not sample["offset_weight"].any()

@@ -93,7 +93,7 @@ def train(job: Job, resume_from: Path | None) -> float:
     """
     options = job.config.train
     _check(job)
-    train_loader, test_loader = job.loader(train=True), job.loader(train=False)
+    train_loader = job.loader(train=True)
     model = job.network()
     step = Step(
         distributed.share(model),
@@ -116,14 +116,14 @@ def train(job: Job, resume_from: Path | None) -> float:
     test_watch = TestWatch(job.config, _pictures(job, "val"))
     rate = optim.learning_rate(options, len(train_loader))
     if job.teacher and first == options.begin_epoch:
-        job.measure(job.teacher.as_network(), test_loader, test_watch, title=f"teacher {job.teacher.name}")
-        job.measure(as_network(model), test_loader, test_watch, title=f"student {job.title}")
+        job.measure(job.teacher.as_network(), test_watch, title=f"teacher {job.teacher.name}")
+        job.measure(as_network(model), test_watch, title=f"student {job.title}")
 
     def after_epoch(epoch: int) -> None:
         """Measure, and keep the state; the first process does what is alone its own."""
         distributed.average_statistics(model)
         with step.ema.applied() if step.ema else nullcontext():
-            result = job.measure(as_network(model), test_loader, test_watch)
+            result = job.measure(as_network(model), test_watch)
         if result and writer:
             _write_scalars(writer, result, epoch)
             checkpoints.save(epoch + 1, result.headline)
@@ -144,7 +144,7 @@ def _check(job: Job) -> None:
     """
     if job.config.train.amp and not paddle.device.get_device().startswith("gpu"):
         raise ValueError(f"TRAIN.AMP {job.config.train.amp}: needs a GPU, and this run is on the CPU; set it to null")
-    job.metric()
+    job.metrics()
 
 
 def _pictures(job: Job, prefix: str) -> DebugPictures | None:
@@ -155,5 +155,8 @@ def _pictures(job: Job, prefix: str) -> DebugPictures | None:
 
 
 def _write_scalars(writer: LogWriter, result: Result, epoch: int) -> None:
-    for name, value in {"loss": result.loss, **result.figures}.items():
-        writer.add_scalar(f"valid/{name}", value, epoch)
+    loss = {} if result.loss is None else {"": {"loss": result.loss}}
+    for figures in (loss, result.figures):
+        for tag, values in figures.items():
+            for name, value in values.items():
+                writer.add_scalar("/".join(filter(None, ("valid", tag, name))), value, epoch)

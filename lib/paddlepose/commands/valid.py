@@ -38,4 +38,4 @@ def measure(job: Job, path: Path | None) -> None:
                 raise ValueError(f"{path}: its card's {name} is {own}, but the configuration asks for {asked}")
     else:
         network = as_network(job.trained_network(path))
-    job.measure(network, job.loader(train=False), TestWatch(job.config))
+    job.measure(network, TestWatch(job.config), rescore=True)

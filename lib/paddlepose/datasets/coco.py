@@ -30,17 +30,17 @@ Row = Mapping[str, Any]
 People = dict[int, list[Person]]
 
 
-def skeleton(source: Source) -> Skeleton:
+def skeleton(source: Source, usual: Skeleton = _skeleton.COCO) -> Skeleton:
     """The joints and limbs that the annotation file describes, with what the source says otherwise.
 
-    Without an annotation file, and for a test split whose file describes none, they are COCO's 17.
+    Without an annotation file they are the `usual` ones; for a test split whose file describes none, COCO's 17.
 
     Raises ValueError: the file describes no joints, or the source's fields do not fit them.
     """
     with suppress(FileNotFoundError):
         return _coco_file.read(source).skeleton
-    joints = source.skeleton.get("joints", _skeleton.COCO.joints)
-    return _skeleton.build("coco", joints, (), source.skeleton, sigma=_coco_file.DEFAULT_SIGMA)
+    joints = source.skeleton.get("joints", usual.joints)
+    return _skeleton.build(usual.name, joints, (), source.skeleton, sigma=_coco_file.DEFAULT_SIGMA)
 
 
 def records(source: Source) -> list[ImageRecord]:
@@ -65,7 +65,7 @@ def pictures(source: Source, *, train: bool) -> list[ImageRecord]:
     Its people are all but crowds without joints, with their boxes as they are; those without a labelled joint and
     crowds are outlined in `ignore`.
 
-    Raises FileNotFoundError: the annotation file or a picture is missing; ValueError: the file is not what it should be.
+    Raises FileNotFoundError: the annotation file or a picture is missing; ValueError: the file is malformed.
     """
     labels = _coco_file.read(source)
     people, ignore = defaultdict(list), defaultdict(list)

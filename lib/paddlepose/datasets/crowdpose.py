@@ -6,14 +6,20 @@ The folder holds json/crowdpose_<split>.json, and images/ or images.zip.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paddlepose.datasets import Source, coco
-from paddlepose.datasets.coco import pictures, records, skeleton
+from paddlepose.core.types import Skeleton
+from paddlepose.datasets import Source, _skeleton, coco
+from paddlepose.datasets.coco import pictures, records
 from paddlepose.metrics.coco import Everybody
 
 if TYPE_CHECKING:
     from paddlepose.settings import TestSection
 
 __all__ = ["metric", "picture_metric", "pictures", "records", "skeleton"]
+
+
+def skeleton(source: Source) -> Skeleton:
+    """The joints that the annotation file describes, or CrowdPose's 14; errors as in COCO's."""
+    return coco.skeleton(source, _skeleton.CROWDPOSE)
 
 
 def metric(source: Source, out: Path, options: "TestSection") -> Everybody:

@@ -1,6 +1,7 @@
 """Measuring a network on a data set: the same predictor that draws poses on pictures, fed by a loader."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -8,8 +9,10 @@ import numpy as np
 import paddle
 from numpy.typing import NDArray
 from paddle import nn
+from tqdm import tqdm
 
-from paddlepose.core.predict import Network, TopDown
+from paddlepose.core.image import read_picture
+from paddlepose.core.predict import BottomUp, Network, TopDown
 from paddlepose.core.types import ImageRecord, Poses
 from paddlepose.engine import distributed
 from paddlepose.engine.loader import Loader
@@ -18,14 +21,25 @@ from paddlepose.engine.train import Criterion, Watch
 from paddlepose.metrics import Metric
 from paddlepose.samples.topdown import TopDownSamples
 
+_LINES = 20  # batches of pictures between two lines in the log
+
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Result:
-    """Figures of the metric by name, the one of them by which networks are compared, and the loss over all samples."""
+    """What a measurement gives."""
 
-    figures: dict[str, float]
-    headline: float
-    loss: float
+    figures: Mapping[str, Mapping[str, float]]  # of each metric, by the metric's name and the figure's
+    headline: float  # by which networks are compared
+    loss: float | None = None  # over all samples, where it was computed
+
+
+def _result(metrics: Mapping[str, Metric], loss: float | None = None) -> Result:
+    """What metrics have come to; the last has the headline."""
+    figures = {name: metric.compute() for name, metric in metrics.items()}
+    last = list(metrics)[-1]
+    return Result(figures, figures[last].get(metrics[last].headline, 0.0), loss)
 
 
 def as_network(model: nn.Layer) -> Network:
@@ -41,7 +55,13 @@ def as_network(model: nn.Layer) -> Network:
 
 
 def run(
-    predictor: TopDown, loader: Loader, metric: Metric, *, criterion: Criterion, watch: Watch, bias: float = 0.0
+    predictor: TopDown,
+    loader: Loader,
+    metrics: Mapping[str, Metric],
+    *,
+    criterion: Criterion,
+    watch: Watch,
+    bias: float = 0.0,
 ) -> Result | None:
     """Poses of all samples, moved by `-bias` pixels and measured.
 
@@ -65,10 +85,42 @@ def run(
         return None
     everyone = {index: pose for share, _, _ in shares for index, pose in share.items()}
     for record, poses in _by_record(samples, everyone):
-        metric.add(record, Poses(poses.xy - bias, poses.scores, poses.score))
-    figures = metric.compute()
-    loss = sum(total for _, total, _ in shares) / sum(count for *_, count in shares)
-    return Result(figures, figures.get(metric.headline, 0.0), loss)
+        for metric in metrics.values():
+            metric.add(record, Poses(poses.xy - bias, poses.scores, poses.score))
+    return _result(metrics, sum(total for _, total, _ in shares) / sum(count for *_, count in shares))
+
+
+def run_pictures(
+    predictor: BottomUp, records: Sequence[ImageRecord], metrics: Mapping[str, Metric], *, batch_size: int
+) -> Result | None:
+    """Everybody's poses in all pictures, measured by two metrics: before and after they snap to the heatmaps.
+
+    With several processes each takes a share; only the first gets the result.
+    """
+    own = records[distributed.rank() :: distributed.world()]
+    shares = distributed.gather([found[1:] for found in everybody(predictor, own, batch_size)])
+    if distributed.rank():
+        return None
+    for first, share in enumerate(shares):
+        for record, poses in zip(records[first :: distributed.world()], share, strict=True):
+            for metric, of_metric in zip(metrics.values(), poses, strict=True):
+                metric.add(record, of_metric)
+    return _result(metrics)
+
+
+def everybody(
+    predictor: BottomUp, records: Sequence[ImageRecord], batch_size: int
+) -> Iterator[tuple[ImageRecord, Poses, Poses]]:
+    """Each record with its people's poses before and after they snap; so many pictures are read at a time."""
+    with tqdm(total=len(records), desc="Test", unit="picture", disable=None, leave=False) as bar:
+        for start in range(0, len(records), batch_size):
+            group = records[start : start + batch_size]
+            pictures = [read_picture(record.path) for record in group]
+            for record, picture, answer in zip(group, pictures, predictor.answers(pictures), strict=True):
+                yield record, predictor.poses(answer, picture, snap=False), predictor.poses(answer, picture)
+                bar.update()
+            if start // batch_size % _LINES == 0:
+                _LOG.info("Test: [%d/%d] %.1f pictures/s", start, len(records), bar.format_dict["rate"] or 0)
 
 
 def _by_record(samples: TopDownSamples, found: dict[int, Poses]) -> Iterator[tuple[ImageRecord, Poses]]:

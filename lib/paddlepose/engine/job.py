@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -13,19 +11,23 @@ from types import ModuleType
 import paddle
 from paddle import nn
 
-from paddlepose import cpu, plugins
+from paddlepose import plugins
 from paddlepose.config import load_config
-from paddlepose.core.files import written_beside
-from paddlepose.core.predict import Network, TopDown
+from paddlepose.core.predict import BottomUp, Network, TopDown
+from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card, ImageRecord, Skeleton
 from paddlepose.datasets import _unlabelled
-from paddlepose.engine import distributed, evaluate, weights
+from paddlepose.engine import distributed, evaluate, rescoring, weights
 from paddlepose.engine.loader import Loader
+from paddlepose.engine.log import start_log
 from paddlepose.engine.teacher import KeptMaps, Teacher
+from paddlepose.engine.train import Criterion
+from paddlepose.losses import BottomUp as BottomUpLoss
 from paddlepose.losses import Distill, Heatmap
 from paddlepose.metrics import Metric, markdown
 from paddlepose.models import build_network
 from paddlepose.runtime import OrtNetwork
+from paddlepose.samples.bottomup import BottomUpSamples
 from paddlepose.samples.topdown import TopDownSamples
 from paddlepose.settings import Config
 
@@ -74,8 +76,13 @@ class Job:
 
     @cached_property
     def dataset(self) -> ModuleType:
-        """The module of the data set."""
-        return plugins.find("datasets", self.config.dataset.dataset)
+        """The module of the data set. Raises ValueError: it has no whole pictures, and the network takes such."""
+        module = plugins.find("datasets", self.config.dataset.dataset)
+        if self.config.kind == "bottom_up" and not hasattr(module, "pictures"):
+            raise ValueError(
+                f"DATASET.DATASET {self.config.dataset.dataset}: bottom-up networks need coco or crowdpose"
+            )
+        return module
 
     @cached_property
     def skeleton(self) -> Skeleton:
@@ -88,9 +95,11 @@ class Job:
         return self.config.card(self.skeleton)
 
     @cached_property
-    def criterion(self) -> Heatmap:
+    def criterion(self) -> Heatmap | BottomUpLoss:
         """What the network is trained on."""
         loss = self.config.loss
+        if self.config.kind == "bottom_up":
+            return BottomUpLoss(loss.heatmaps_loss_factor, loss.offsets_loss_factor)
         return Heatmap(use_weight=loss.use_target_weight, hardest=loss.topk if loss.use_ohkm else None)
 
     def loader(self, *, train: bool) -> Loader:
@@ -104,10 +113,7 @@ class Job:
         if options.batch_size % world:
             size = f"{title}.BATCH_SIZE {options.batch_size}"
             raise ValueError(f"{size}: {world} processes cannot share it evenly; give a multiple of {world}")
-        records = self._training_records() if train else self.dataset.records(config.source(train=False))
-        samples = TopDownSamples(records, self.card, config, train=train)
-        if not len(samples):
-            raise ValueError("DATASET.SELECT_DATA: of the people to train on, none has joints around the box's centre")
+        samples = self._samples(train=train)
         return Loader(
             samples,
             options.batch_size,
@@ -116,6 +122,19 @@ class Job:
             rank=distributed.rank(),
             world=world,
         )
+
+    def _samples(self, *, train: bool) -> TopDownSamples | BottomUpSamples:
+        if self.config.kind == "bottom_up":
+            return BottomUpSamples(self.pictures(train=train), self.card, self.config)
+        records = self._training_records() if train else self.dataset.records(self.config.source(train=False))
+        samples = TopDownSamples(records, self.card, self.config, train=train)
+        if not len(samples):
+            raise ValueError("DATASET.SELECT_DATA: of the people to train on, none has joints around the box's centre")
+        return samples
+
+    def pictures(self, *, train: bool = False) -> list[ImageRecord]:
+        """The whole pictures of the test or the training split, for a bottom-up network."""
+        return self.dataset.pictures(self.config.source(train=train), train=train)
 
     def _training_records(self) -> list[ImageRecord]:
         """People to train on: labelled, or of pictures that only a teacher has to say something of, or both."""
@@ -150,7 +169,7 @@ class Job:
         _LOG.info("=> the teacher is %s", job.title)
         return Teacher(job.trained_network(path), job.card, self.card)
 
-    def training_criterion(self, samples: TopDownSamples) -> Heatmap | Distill:
+    def training_criterion(self, samples: TopDownSamples | BottomUpSamples) -> Criterion:
         """What the network is trained on: the labels of `samples`, or these and a teacher's maps."""
         kd, teacher = self.config.kd, self.teacher
         if teacher is None:
@@ -204,30 +223,66 @@ class Job:
         model.eval()
         image_size, heatmap_size = self.config.model.image_size, self.config.model.heatmap_size
         with paddle.no_grad():
-            found = tuple(model(paddle.zeros([1, 3, *image_size[::-1]]))[-1].shape[:1:-1])
+            outputs = model(paddle.zeros([1, 3, *image_size[::-1]]))
+        if self.config.kind == "bottom_up":
+            del outputs[-1]  # offsets
+            if len(outputs) != (given := len(self.card.codec.get("bg_weight", ()))):
+                raise ValueError(f"CODEC.BG_WEIGHT: {given} values for {len(outputs)} sizes of heatmaps: give one each")
+        found = tuple(outputs[-1].shape[:1:-1])
         if found != heatmap_size:
             made = f"{self.model_name} makes heatmaps of {found} from MODEL.IMAGE_SIZE {image_size}"
             raise ValueError(f"MODEL.HEATMAP_SIZE {heatmap_size}: {made}")
         return model
 
-    def metric(self) -> Metric:
-        """The measure of the test split, empty.
+    def metrics(self) -> dict[str, Metric]:
+        """The measures of the test split, empty: one, or for bottom-up poses one before and one after they snap.
 
         Raises FileNotFoundError: the file with the ground truth is missing; ValueError: it is not what it
         should be.
         """
-        return self.dataset.metric(self.config.source(train=False), self.folder, self.config.test)
+        source = self.config.source(train=False)
+        if self.config.kind == "bottom_up":
+            return {tag: self.dataset.picture_metric(source, self.folder, tag) for tag in ("regression", "final")}
+        return {"": self.dataset.metric(source, self.folder, self.config.test)}
+
+    @cached_property
+    def test_loader(self) -> Loader:
+        """`loader` of the test split, for a top-down network."""
+        return self.loader(train=False)
+
+    @cached_property
+    def rescorer(self) -> Rescorer | None:
+        """What changes the scores of bottom-up poses, if RESCORE has it used.
+
+        Raises FileNotFoundError: no such file; ValueError: it is no rescoring network of these joints.
+        """
+        options = self.config.rescore
+        return rescoring.load(options.model_file, self.skeleton) if options.use and options.model_file else None
+
+    def predictor(self, network: Network, *, rescore: bool = True) -> TopDown | BottomUp:
+        """What finds poses with a network as the section TEST says; `rescore` as RESCORE does, if it says so."""
+        options = self.config.test
+        if self.config.kind == "top_down":
+            return TopDown(network, self.card, flip_test=options.flip_test)
+        rescorer = self.rescorer if rescore else None
+        scales = options.scale_factor
+        return BottomUp(network, self.card, flip_test=options.flip_test, scales=scales, rescorer=rescorer)
 
     def measure(
-        self, network: Network, loader: Loader, watch: evaluate.Watch, *, title: str | None = None
+        self, network: Network, watch: evaluate.Watch, *, title: str | None = None, rescore: bool = False
     ) -> evaluate.Result | None:
         """Figures on the test split, printed as a table; only the first of several processes has them."""
-        options = self.config.test
-        predictor = TopDown(network, self.card, flip_test=options.flip_test)
-        metric = self.metric()
-        result = evaluate.run(predictor, loader, metric, criterion=self.criterion, watch=watch, bias=options.bias)
-        if result:
-            _LOG.info("%s", "\n".join(markdown(title or self.title, result.figures)))
+        options, metrics, predictor = self.config.test, self.metrics(), self.predictor(network, rescore=rescore)
+        if isinstance(predictor, BottomUp):
+            result = evaluate.run_pictures(predictor, self.pictures(), metrics, batch_size=options.batch_size)
+        else:
+            result = evaluate.run(
+                predictor, self.test_loader, metrics, criterion=self.criterion, watch=watch, bias=options.bias
+            )
+        for tag, figures in result.figures.items() if result else ():
+            if tag:
+                _LOG.info("Testing %s", tag)
+            _LOG.info("%s", "\n".join(markdown(title or self.title, figures)))
         return result
 
     def choose_device(self) -> None:
@@ -245,36 +300,4 @@ class Job:
         """Choose the device, and let the log go to the screen and to a file in the folder."""
         self.choose_device()
         distributed.start()
-        if distributed.rank() == 0:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            stamp = time.strftime("%Y-%m-%d-%H-%M")
-            _log_to_file(self.folder / f"{self.name}_{stamp}_{phase}.log")
-            with written_beside(self.folder / "config.yaml") as unfinished:
-                unfinished.write_text(self.config.dump())
-            _LOG.info("%s", " ".join(sys.argv))
-            _LOG.info("%s", self.config.dump())
-            _LOG.info("%s", cpu.describe())
-        else:
-            logging.getLogger().setLevel(logging.ERROR)
-
-
-class _LogFile(logging.FileHandler):
-    """A file that a full disk ends, with one line on the screen instead of a traceback for each line of the log."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Say it once, and take no more lines."""
-        del record
-        self.setLevel(logging.CRITICAL + 1)
-        _LOG.warning("%s ends here (%s); the log goes on on the screen", self.baseFilename, sys.exc_info()[1])
-
-
-def _log_to_file(path: Path) -> None:
-    """Let the log go to a file too, and no longer to that of a run before in this process."""
-    root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if isinstance(handler, _LogFile)]:
-        root.removeHandler(handler)
-        with suppress(OSError):  # what a full disk would not take is lost already
-            handler.close()
-    handler = _LogFile(path)
-    handler.setFormatter(logging.Formatter("%(asctime)-15s %(message)s"))
-    root.addHandler(handler)
+        start_log(self.folder, f"{self.name}_{time.strftime('%Y-%m-%d-%H-%M')}_{phase}.log", self.config)

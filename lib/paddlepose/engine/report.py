@@ -47,7 +47,7 @@ class Meters:
     time: Average = field(default_factory=Average)  # seconds a step
     data: Average = field(default_factory=Average)  # seconds of it that the batch was waited for
     loss: Average = field(default_factory=Average)
-    accuracy: Average = field(default_factory=Average)
+    accuracy: Average | None = field(default_factory=Average)  # none of networks that have no such measure
     rate: Average = field(default_factory=Average)  # of learning
     parts: dict[str, Average] = field(default_factory=dict)  # of the loss, by name, where it has any
 
@@ -63,7 +63,7 @@ def train_line(meters: Meters, *, epoch: int, step: int, steps: int, end_epoch: 
         f"Lr {meters.rate.value:.5f} ({meters.rate.mean:.5f})",
         *(f"{name.upper()}_Loss {part.value:.5f} ({part.mean:.5f})" for name, part in meters.parts.items()),
         f"Loss {meters.loss.value:.5f} ({meters.loss.mean:.5f})",
-        f"Accuracy {meters.accuracy.value:.3f} ({meters.accuracy.mean:.3f})",
+        *_accuracy(meters),
         f"eta: {left // 3600:02d}:{left // 60 % 60:02d}:{left % 60:02d}",
     ]
     return "\t".join(fields)
@@ -75,9 +75,13 @@ def test_line(meters: Meters, *, step: int, steps: int) -> str:
         f"Test: [{step}/{steps}]",
         f"Time {meters.time.value:.3f} ({meters.time.mean:.3f})",
         f"Loss {meters.loss.value:.4f} ({meters.loss.mean:.4f})",
-        f"Accuracy {meters.accuracy.value:.3f} ({meters.accuracy.mean:.3f})",
+        *_accuracy(meters),
     ]
     return "\t".join(fields)
+
+
+def _accuracy(meters: Meters) -> list[str]:
+    return [f"Accuracy {meters.accuracy.value:.3f} ({meters.accuracy.mean:.3f})"] if meters.accuracy else []
 
 
 class _Watch:
@@ -85,13 +89,14 @@ class _Watch:
 
     def __init__(self, config: Config, pictures: DebugPictures | None = None) -> None:
         self.config = config
-        self.locate = codecs.build(config.codec_settings()).locate
+        self.locate = getattr(codecs.build(config.codec_settings()), "locate", None)
         self.pictures = pictures
         self.begin(0, 0)
 
     def begin(self, epoch: int, steps: int) -> None:
         """A new epoch of `steps` steps."""
-        self.epoch, self.steps, self.meters, self.last = epoch, steps, Meters(), perf_counter()
+        self.epoch, self.steps, self.last = epoch, steps, perf_counter()
+        self.meters = Meters(accuracy=Average() if self.locate else None)
 
     def loaded(self) -> None:
         """A batch is there."""
@@ -105,8 +110,9 @@ class _Watch:
         self.meters.loss.add(losses["loss"].item(), count)
         for name in sorted(losses.keys() - {"loss"}, reverse=True):
             self.meters.parts.setdefault(name, Average()).add(losses[name].item(), count)
-        maps = outputs[-1].astype("float32").numpy()
-        self.meters.accuracy.add(*accuracy(maps, batch["target"].numpy(), self.locate))
+        if self.meters.accuracy:
+            maps = outputs[-1].astype("float32").numpy()
+            self.meters.accuracy.add(*accuracy(maps, batch["target"].numpy(), self.locate))
         now = perf_counter()
         self.meters.time.add(now - self.last)
         self.last = now
@@ -140,7 +146,8 @@ class TrainWatch(_Watch):
         _LOG.info(train_line(meters, epoch=self.epoch, step=number, steps=steps, end_epoch=end, batch=batch))
         if self.writer:
             scalars = {"loss": meters.loss, **{f"{name}_loss": part for name, part in meters.parts.items()}}
-            for name, meter in {**scalars, "acc": meters.accuracy, "lr": meters.rate}.items():
+            scalars |= {"acc": meters.accuracy} if meters.accuracy else {}
+            for name, meter in {**scalars, "lr": meters.rate}.items():
                 self.writer.add_scalar(f"train_{name}", meter.value, self.epoch * steps + number)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from faster_coco_eval import mask as outlines
 from numpy.typing import NDArray
@@ -94,7 +93,11 @@ class BottomUpSamples:
         targets = self.codec.encode(placed, areas, masks)
         image = to_input(np.ascontiguousarray(image[:, ::-1]) if change.flip else image, self.card)
         levels = zip(targets.heatmaps, targets.masks, strict=True)
-        maps = {name: value for i, pair in enumerate(levels) for name, value in zip((f"heatmap{i}", f"mask{i}"), pair, strict=True)}
+        maps = {
+            name: value
+            for i, pair in enumerate(levels)
+            for name, value in zip((f"heatmap{i}", f"mask{i}"), pair, strict=True)
+        }
         return {"image": image, **maps, "offset": targets.offset, "offset_weight": targets.offset_weight}
 
     def _mirrored(self, joints: Floats, width: int) -> Floats:
