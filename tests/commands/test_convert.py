@@ -64,6 +64,33 @@ def test_published_checkpoint_golden(golden, golden_weights, tmp_path, capsys, t
     assert all(np.array_equal(back[key], state[key]) and back[key].dtype == state[key].dtype for key in state)
 
 
+# Golden and the experiment that its weights are those of.
+BOTTOM_UP = [
+    ("hrnet_w32_coco_256", "coco/w32/w32_4x_reg_delaysep_bg01_stn_512_adam_lr1e-3_coco_x140"),
+    ("hrnet_w32_crowdpose_256x384", "crowdpose/w32/w32_4x_reg_delaysep_bg01_stn_512_adam_lr1e-3_crowdpose_x300"),
+    ("higher_hrnet_w48_coco_256", "coco/w48/w48_2x_reg_delaysep_bg01_0025_stn_640_adam_lr1e-3_coco_x140"),
+]
+
+
+@pytest.mark.parametrize(("title", "experiment"), BOTTOM_UP, ids=[row[0] for row in BOTTOM_UP])
+def test_bottom_up_checkpoint_golden(golden, golden_weights, tmp_path, capsys, title, experiment):
+    """goldens/bottomup/<title>: recognised by its weights alone, and it comes back, with what heads share in each."""
+    description = golden(f"bottomup/{title}.json")
+    state = golden_weights.state_dict(description["entries"])
+    state |= {key: state[source] for key, source in description["aliases"].items()}
+    state |= {key: np.float32(values) for key, values in description["fixed"].items()}
+    write_torch(state, tmp_path / "model_best.pth.tar")
+    assert main(["convert", str(tmp_path / "model_best.pth.tar")]) == 0
+    assert f"{experiment}.yaml" in capsys.readouterr().out
+    _, card = weights.read(tmp_path / "model_best.pdparams")
+    assert (card.kind, card.model, card.rgb) == ("bottom_up", "regression_hrnet", True)
+
+    assert main(["convert", str(tmp_path / "model_best.pdparams"), "--out", str(tmp_path / "back.pth")]) == 0
+    back = read_torch(tmp_path / "back.pth")
+    assert list(back) == list(state)
+    assert all(np.array_equal(back[key], state[key]) and back[key].dtype == state[key].dtype for key in state)
+
+
 @pytest.mark.parametrize("name", ["hourglass_zip.pth", "hourglass_old.pth.tar"])
 def test_a_file_that_torch_wrote(tmp_path, name):
     """Both formats, the second as a checkpoint with an optimiser; straight to ONNX, which knows what it is."""

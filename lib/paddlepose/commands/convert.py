@@ -90,7 +90,9 @@ def _recognised(state: State, path: Path) -> Job | None:
     named = re.search(r"(\d{2,4})x(\d{2,4})", path.name)
     size = (int(named[1]), int(named[2])) if named else _USUAL.get(joints, (None, None))[1]
     like = None
-    for experiment in sorted(path for kind in ("coco", "crowdpose", "mpii") for path in (_HOME / kind).rglob("*.yaml")):
+    for experiment in sorted(
+        path for kind in ("coco", "crowdpose", "mpii") for path in (_HOME / kind).glob("*/*.yaml")
+    ):
         job = _options.job_of(experiment)
         model, own = job.config.model, job.config.arguments("model")
         if model.name != name:

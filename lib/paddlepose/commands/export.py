@@ -29,8 +29,10 @@ def main(argv: Sequence[str]) -> int:
     model = job.trained_network(arguments.model_file)
     card = replace(job.card, source={"experiment": job.name, "weights": str(arguments.model_file or "final_state")})
     print("=> Converting...")
-    pictures = None if card.kind == "bottom_up" else _real_inputs(job)  # whole pictures are of many sizes
-    difference = export(model, card, arguments.out, pictures=pictures, portable=arguments.portable)
+    if card.kind == "bottom_up":
+        difference = export(model, card, arguments.out, portable=arguments.portable, rescorer=job.rescorer)
+    else:
+        difference = export(model, card, arguments.out, pictures=_real_inputs(job))
     print(f"=> Checked in onnxruntime: largest difference {difference:.1e} of the output's scale")
     print(f"=> Model saved as: {arguments.out}")
     print("=> Done.")
