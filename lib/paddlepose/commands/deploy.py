@@ -4,7 +4,6 @@ import argparse
 import logging
 from pathlib import Path
 
-from paddlepose import runtime
 from paddlepose.commands import _pictures
 
 _LOG = logging.getLogger(__name__)
@@ -25,10 +24,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--height", type=int, help="checked only: the model knows its size")
     _pictures.add_arguments(parser)
     options = parser.parse_args(argv)
-    predictor = runtime.load(options.model, flip_test=options.flip_test, device=options.device, threads=options.threads)
+    how = {"device": options.device, "threads": options.threads}
+    predictor = _pictures.load(options.model, options, **how)
     size = predictor.card.input_size
     width, height = options.width or size[0], options.height or size[1]
     if (width, height) != size:
         unused = f"--width {width} --height {height} are not used"
         _LOG.warning("%s: people are cropped to %d x %d pixels, as the network was trained", unused, *size)
-    return _pictures.run(predictor, options)
+    return _pictures.run(predictor, options, **how)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paddlepose.commands import _options, _pictures
-from paddlepose.core.predict import TopDown
+from paddlepose.core.predict import BottomUp, TopDown
 from paddlepose.engine.evaluate import as_network
 
 
@@ -19,5 +19,15 @@ def main(argv: Sequence[str]) -> int:
     job = _options.job(arguments)
     job.choose_device()
     network = as_network(job.trained_network(arguments.model_file))
-    predictor = TopDown(network, job.card, flip_test=arguments.flip_test)
+    if job.card.kind == "bottom_up":
+        test = job.config.test
+        predictor = BottomUp(
+            network,
+            job.card,
+            flip_test=test.flip_test and not arguments.no_flip,
+            scales=_pictures.scales(arguments) or test.scale_factor,
+            rescorer=job.rescorer,
+        )
+    else:
+        predictor = TopDown(network, job.card, flip_test=arguments.flip_test)
     return _pictures.run(predictor, arguments)

@@ -16,11 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose.core.files import read_json
+from paddlepose.core.types import Poses
 
 Row = list[float]
 Rows = NDArray[np.float64]
 
 _PERSON = 1  # COCO's category
+
+# Of a bottom-up network's people.
+_LEAST_SCORE = 0.1  # of a person, and of a joint: below it is a guess that may lie anywhere
+_FEWEST = 3  # joints that make a box; whoever has fewer of that score gets a box around all joints
+_MARGIN = 0.1  # of the joints' extent, on each side: so far do COCO's boxes go beyond people's outermost joints
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,6 +77,17 @@ def _row(item: Any) -> Row:
     box, score = (item["bbox"], item.get("score", 1.0)) if isinstance(item, dict) else (item, 1.0)
     x, y, width, height = map(float, box)
     return [x, y, width, height, float(score)]
+
+
+def boxes_around(poses: Poses) -> Rows:
+    """Boxes (N, 5) of the people whom a bottom-up network found, with their scores; doubtful ones are left out."""
+    rows = []
+    for xy, scores, score in poses[poses.score > _LEAST_SCORE]:
+        shown = scores > _LEAST_SCORE
+        joints = xy[shown] if shown.sum() >= _FEWEST else xy
+        size = np.ptp(joints, axis=0).clip(1)
+        rows.append([*(joints.min(0) - _MARGIN * size), *((1 + 2 * _MARGIN) * size), score])
+    return np.array(rows).reshape(-1, 5)
 
 
 @dataclass(frozen=True)

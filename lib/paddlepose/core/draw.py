@@ -1,5 +1,7 @@
 """Poses drawn on a picture: the person's left, right and middle each in their own colour."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +20,20 @@ _SHIFT = 4  # OpenCV takes coordinates in sixteenths of a pixel
 _FARTHEST = 1e5  # OpenCV's integers overflow not far beyond; no picture is as wide
 
 
-def draw(picture: Picture, poses: Poses, skeleton: Skeleton, *, threshold: float = 0.1) -> Picture:
+def draw(
+    picture: Picture, poses: Poses, skeleton: Skeleton, *, threshold: float = 0.1, labels: Sequence[object] = ()
+) -> Picture:
     """Copy of the picture (H, W, 3) with the poses on it, in pixels of that picture.
 
-    Joints whose score is above `threshold` are drawn, and the limbs between two such joints.
+    Joints whose score is above `threshold` are drawn, the limbs between two such joints, and each person's label, if
+    there are any, above the topmost joint.
     """
     drawn = picture.copy()
     side = sides(skeleton)
-    for xy, scores, _ in poses:
+    for (xy, scores, _), label in zip(poses, labels or [""] * len(poses), strict=True):
         if (shown := scores > threshold).any():
-            _draw_person(drawn, np.clip(xy, -_FARTHEST, _FARTHEST), shown, limbs=skeleton.limbs, side=side)
+            points = np.clip(xy, -_FARTHEST, _FARTHEST)
+            _draw_person(drawn, points, shown, limbs=skeleton.limbs, side=side, label=str(label))
     return drawn
 
 
@@ -45,7 +51,7 @@ def sides(skeleton: Skeleton) -> list[int]:
 
 
 def _draw_person(
-    drawn: Picture, xy: NDArray[np.float64], shown: NDArray[np.bool_], *, limbs: Pairs, side: list[int]
+    drawn: Picture, xy: NDArray[np.float64], shown: NDArray[np.bool_], *, limbs: Pairs, side: list[int], label: str
 ) -> None:
     """Draw one pose (K, 2) onto `drawn`, limbs first; lines are as wide as suits the person's size."""
     width = max(1, round(float(np.ptp(xy[shown], axis=0).max()) / _PERSON_PER_LINE))
@@ -58,3 +64,7 @@ def _draw_person(
     for joint in np.flatnonzero(shown):
         radius = (width + 1) << _SHIFT
         cv2.circle(drawn, points[joint], radius, _JOINT_COLORS[side[joint]], cv2.FILLED, cv2.LINE_AA, _SHIFT)
+    x, y = np.rint(xy[shown][xy[shown, 1].argmin()]).astype(int).tolist()
+    for color, thickness in (((0, 0, 0), 3 * width), ((255, 255, 255), width)):
+        place = x - 5 * width, y - 8 * width
+        cv2.putText(drawn, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * width, color, thickness, cv2.LINE_AA)

@@ -41,8 +41,11 @@ def is_video(path: Path) -> bool:
 class Video:
     """Frames of a video file, read one at a time and upright."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file. Raises ValueError: it is no video that OpenCV can read."""
+    def __init__(self, path: Path, most_frames: float | None = None) -> None:
+        """Open the file, to read every frame or every so-manieth, about `most_frames` a second.
+
+        Raises ValueError: it is no video that OpenCV can read.
+        """
         # The backend is named, as another would take digits in the name for a numbered series of pictures.
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
@@ -50,8 +53,11 @@ class Video:
         stated = self._capture.get
         self.path = path
         self.frame_size = int(stated(cv2.CAP_PROP_FRAME_WIDTH)), int(stated(cv2.CAP_PROP_FRAME_HEIGHT))  # pixels
-        self.frame_rate = max(0.0, stated(cv2.CAP_PROP_FPS)) or _USUAL_FRAME_RATE  # frames per second
-        self.frame_count = max(0, int(stated(cv2.CAP_PROP_FRAME_COUNT)))  # may be an estimate; 0 where none is stated
+        rate = max(0.0, stated(cv2.CAP_PROP_FPS)) or _USUAL_FRAME_RATE
+        self._stated_count = max(0, int(stated(cv2.CAP_PROP_FRAME_COUNT)))
+        self.step = max(1, round(rate / most_frames)) if most_frames else 1  # 2: every other frame is read
+        self.frame_rate = rate / self.step  # of those that are read, frames per second
+        self.frame_count = -(-self._stated_count // self.step)  # likewise; may be an estimate; 0 where none is stated
 
     def __iter__(self) -> Iterator[Picture]:
         """The frames (H, W, 3) BGR, once. A file that breaks off ends early, with a warning in the log.
@@ -59,10 +65,13 @@ class Video:
         Raises ValueError: there is not one frame.
         """
         read = 0
-        while (frame := self._capture.read()[1]) is not None:
+        while self._capture.grab():
+            if read % self.step == 0:
+                if (frame := self._capture.retrieve()[1]) is None:
+                    break
+                yield frame
             read += 1
-            yield frame
         if not read:
             raise ValueError(f"{self.path}: no frame of this video can be read")
-        if read < _WHOLE * self.frame_count:
-            _LOG.warning("%s: broken: only %d of %d frames can be read", self.path, read, self.frame_count)
+        if read < _WHOLE * self._stated_count:
+            _LOG.warning("%s: broken: only %d of %d frames can be read", self.path, read, self._stated_count)

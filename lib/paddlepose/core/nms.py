@@ -15,8 +15,10 @@ Floats = NDArray[np.floating]
 Indices = NDArray[np.int64]
 
 
-def oks(joints: Floats, area: float, others: Floats, *, other_areas: Floats, sigmas: Floats) -> NDArray[np.float64]:
-    """Object keypoint similarity (N,), 0 to 1, of a pose with N others; all joints count, whatever their confidence.
+def oks(
+    joints: Floats, area: float, others: Floats, *, other_areas: Floats, sigmas: Floats, weights: Floats | None = None
+) -> NDArray[np.float64]:
+    """Object keypoint similarity (N,), 0 to 1, of a pose with N others; all joints count alike without `weights`.
 
     Args:
         joints: (K, 2) x, y in pixels.
@@ -24,10 +26,12 @@ def oks(joints: Floats, area: float, others: Floats, *, other_areas: Floats, sig
         others: (N, K, 2).
         other_areas: (N,).
         sigmas: (K,), the fall-off of each joint as a share of the person's scale.
+        weights: (N, K), above 0 somewhere in each row.
     """
     squared = ((others - joints) ** 2).sum(-1)
     mean_areas = (area + other_areas) / 2 + np.spacing(1)
-    return np.exp(-squared / (2 * sigmas) ** 2 / mean_areas[:, None] / 2).mean(-1)
+    alike = np.exp(-squared / (2 * sigmas) ** 2 / mean_areas[:, None] / 2)
+    return alike.mean(-1) if weights is None else (alike * weights).sum(-1) / weights.sum(-1)
 
 
 def oks_nms(joints: Floats, scores: Floats, areas: Floats, *, sigmas: Floats, threshold: float) -> Indices:

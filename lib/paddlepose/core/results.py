@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -51,11 +52,14 @@ def write_picture_results(stem: Path, drawn: Picture, people: People) -> None:
 
 
 @contextmanager
-def video_results(stem: Path, frame_size: tuple[int, int], frame_rate: float) -> Iterator[AddFrame]:
+def video_results(
+    stem: Path, frame_size: tuple[int, int], frame_rate: float, *, step: int = 1, frames: bool = False
+) -> Iterator[AddFrame]:
     """Function that adds a drawn frame and its people to `<stem>_result.webm` (VP8) and `<stem>_result.jsonl`.
 
-    Both files appear when the block ends well. A line of the second holds the frame's number, its time in seconds and
-    its people. VP8 takes even sizes only: a last odd row or column is left out.
+    A line of the second holds the frame's number, 0, `step` and so on, its time in seconds and its people. With
+    `frames` each is a picture as well, `<stem>_frames/00000001.jpg` by its number. All appear when the block ends well.
+    VP8 takes even sizes only: a last odd row or column is left out.
 
     Raises OSError: the folder or the files cannot be written.
     """
@@ -70,12 +74,28 @@ def video_results(stem: Path, frame_size: tuple[int, int], frame_rate: float) ->
         at_exit.callback(writer.release)
         if not writer.isOpened():
             raise OSError(f"OpenCV cannot write a VP8 video of {frame_size[0]}x{frame_size[1]} pixels")
-        numbers = count()
+        folder = at_exit.enter_context(_frames(stem.with_name(f"{stem.name}_frames"))) if frames else None
+        numbers = count(0, step)
 
         def add(drawn: Picture, people: People) -> None:
             """Write the next frame and its people."""
             number = next(numbers)
             writer.write(drawn)
-            lines.write(json.dumps({"frame": number, "time": round(number / frame_rate, 4), "people": people}) + "\n")
+            seconds = round(number / step / frame_rate, 4)
+            lines.write(json.dumps({"frame": number, "time": seconds, "people": people}) + "\n")
+            if folder:
+                (folder / f"{number:08}.jpg").write_bytes(cv2.imencode(".jpg", drawn)[1].tobytes())
 
         yield add
+
+
+@contextmanager
+def _frames(folder: Path) -> Iterator[Path]:
+    """Folder to write numbered pictures to; they take the place of those in `folder` when the block ends well."""
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
+        yield Path(beside)
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob(f"{'[0-9]' * 8}.jpg"):
+            old.unlink()
+        for new in Path(beside).iterdir():
+            new.replace(folder / new.name)

@@ -1,0 +1,122 @@
+"""Who is who from one frame of a video to the next, and joints that do not jitter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paddlepose.core.nms import oks
+from paddlepose.core.types import Poses
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+_LEAST_OKS = 0.2  # with which a pose continues a track; below, it begins one
+_LOOSER = 2.5  # times the fall-off of labels: steps and noise move joints farther than those who label them do
+_AREA = 0.4  # of a person, in squares of the longer side of their joints: from the side a box is too narrow
+_PATIENCE = 25  # frames without a pose after which a track ends
+_GAIN = 0.3  # share of a surprise that changes the velocity; noise is averaged over 1 / share frames
+_DAMPING = 0.97  # of the velocity in each frame: whoever is long out of sight has more and more likely stopped
+
+_CUTOFF = 1.5  # Hz, of joints at rest: lower is calmer and later
+_SLOPE = 3.0  # Hz for each person's length a second: higher follows fast joints more closely
+_SPEED_CUTOFF = 1.0  # Hz, of the speed itself
+
+
+@dataclass
+class _Track:
+    """A person: where they are expected."""
+
+    id: int
+    xy: Floats  # (K, 2) pixels
+    scores: Floats  # (K,) of the last pose, above 0
+    velocity: Floats  # (2,) of the whole body, pixels a frame: limbs swing to and fro
+    unseen: int = 0  # frames
+
+    def step(self) -> None:
+        """Go on to the next frame."""
+        self.xy = self.xy + self.velocity
+        self.velocity = self.velocity * _DAMPING
+        self.unseen += 1
+
+    def see(self, xy: Floats, scores: Floats) -> None:
+        """Take a pose of this frame for this person's."""
+        surprise = np.average(xy - self.xy, axis=0, weights=self.scores * scores)
+        self.velocity = self.velocity + _GAIN * surprise / self.unseen
+        self.xy, self.scores, self.unseen = xy, scores, 0
+
+
+class Tracker:
+    """Numbers the people of a video: whoever is where a person was expected, in a like pose, is that person."""
+
+    def __init__(self, sigmas: Sequence[float]) -> None:
+        """For joints with the fall-offs `sigmas` (K,) of OKS. Raises ModuleNotFoundError: scipy is not installed."""
+        from scipy.optimize import linear_sum_assignment  # only here: pictures do without scipy
+
+        self._assign = linear_sum_assignment
+        self._sigmas = _LOOSER * np.asarray(sigmas)
+        self._tracks: list[_Track] = []
+        self._numbers = count(1)
+
+    def __call__(self, poses: Poses) -> Ids:
+        """Numbers (N,) of the people of the next frame, from 1 in the order of their appearance."""
+        ids = np.zeros(len(poses), np.int64)
+        for track in self._tracks:
+            track.step()
+        scores = poses.scores.clip(np.spacing(1))
+        alike = self._alike(poses.xy, scores)
+        for row, column in zip(*self._assign(alike, maximize=True), strict=True):
+            if alike[row, column] > 0:
+                self._tracks[row].see(poses.xy[column], scores[column])
+                ids[column] = self._tracks[row].id
+        for i in np.flatnonzero(ids == 0):
+            ids[i] = next(self._numbers)
+            self._tracks.append(_Track(int(ids[i]), poses.xy[i], scores[i], np.zeros(2)))
+        self._tracks = [track for track in self._tracks if track.unseen <= _PATIENCE]
+        return ids
+
+    def _alike(self, xy: Floats, scores: Floats) -> Floats:
+        """OKS (T, N) of tracks and poses, joints weighted by their scores; 0 where it is too low for one person."""
+        alike, areas = np.zeros((len(self._tracks), len(xy))), _areas(xy)
+        for row, track in zip(alike, self._tracks, strict=True):
+            how = {"sigmas": self._sigmas, "weights": track.scores * scores}
+            row[:] = oks(track.xy, _areas(track.xy), xy, other_areas=areas, **how)
+        return np.where(alike >= _LEAST_OKS, alike, 0)
+
+
+class Smoother:
+    """One-Euro filter of each person's joints: calm at rest, and close behind what moves fast.
+
+    G. Casiez, N. Roussel and D. Vogel, CHI 2012; here a speed is in the person's own lengths.
+    """
+
+    def __init__(self, frame_rate: float) -> None:
+        """For so many frames a second."""
+        self._frame_rate = frame_rate
+        self._people: dict[int, tuple[Floats, Floats]] = {}  # joints and their velocities (K, 2) in the last frame
+
+    def __call__(self, poses: Poses, ids: Ids) -> Poses:
+        """The poses of the next frame, smoothed; whoever was not in the last one begins anew."""
+        people = {}
+        for number, xy in zip(ids.tolist(), poses.xy, strict=True):
+            people[number] = self._filtered(xy, *self._people.get(number, (xy, np.zeros_like(xy))))
+        self._people = people
+        xy = np.array([xy for xy, _ in people.values()]).reshape(poses.xy.shape)
+        return Poses(xy, poses.scores, poses.score)
+
+    def _filtered(self, xy: Floats, last: Floats, velocity: Floats) -> tuple[Floats, Floats]:
+        """Joints and velocities (K, 2: pixels, pixels a second) after a frame that shows the joints at `xy`."""
+        velocity = velocity + self._share(_SPEED_CUTOFF) * ((xy - last) * self._frame_rate - velocity)
+        speed = np.hypot(*velocity.T)[:, None] / max(1.0, float(np.ptp(xy, axis=0).max()))
+        return last + self._share(_CUTOFF + _SLOPE * speed) * (xy - last), velocity
+
+    def _share(self, cutoff: Floats | float) -> Floats | float:
+        """Share of the new value in a low-pass filter of a frequency in Hz."""
+        return 1 / (1 + self._frame_rate / (2 * np.pi * cutoff))
+
+
+def _areas(xy: Floats) -> Floats:
+    """Square pixels of people whose joints are (..., K, 2)."""
+    return _AREA * np.ptp(xy, axis=-2).max(-1) ** 2
