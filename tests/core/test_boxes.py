@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from paddlepose.core.boxes import BoxSource, parse_box, read_boxes
+from paddlepose.core.boxes import BoxSource, boxes_around, parse_box, read_boxes
+from paddlepose.core.types import Poses
 
 SIZE = (100, 80)
 
@@ -104,3 +106,17 @@ def test_boxes_that_show_nothing_are_left_out_one_warning_each(caplog):
     partly = [[99, 79, 50, 50, 1], [-4, 0, 5, 5, 1]]
     assert BoxSource(same=outside + partly)(Path("a.jpg"), SIZE).tolist() == partly
     assert [record.getMessage().count("a.jpg: box [") for record in caplog.records] == [1] * 5
+
+
+def test_boxes_around_people():
+    xy = np.array([[[10.0, 20], [30, 60], [20, 40], [500, 500]], [[0, 0], [10, 20], [5, 5], [8, 8]]])
+    scores = np.array([[0.9, 0.8, 0.2, 0.05], [0.9, 0.01, 0.02, 0.03]])
+    doubtful = Poses(xy[:1], scores[:1], np.array([0.1]))
+    boxes = boxes_around(Poses(xy, scores, np.array([0.7, 0.3])))
+    # A tenth of the extent more on each side; the joint of low score does not count where three others do.
+    assert np.allclose(boxes, [[8, 16, 24, 48, 0.7], [-1, -2, 12, 24, 0.3]])
+    assert boxes_around(doubtful).shape == (0, 5)
+
+
+def test_a_box_around_one_place_has_a_size():
+    assert (boxes_around(Poses(np.ones((1, 3, 2)), np.ones((1, 3)), np.ones(1)))[0, 2:4] > 0).all()

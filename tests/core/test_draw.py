@@ -60,3 +60,14 @@ def test_poses_of_no_size_or_far_outside_are_no_error(scale):
 
 def test_no_people_no_change():
     assert not draw(BLACK, Poses.empty(3), SKELETON).any()
+
+
+def test_a_label_stands_above_the_topmost_joint():
+    plain, labelled = (draw(BLACK, poses(0.9, 0.9, 0.9), SKELETON, labels=labels) for labels in ([], [7]))
+    changed = np.argwhere((plain != labelled).any(2))
+    assert len(changed) > 10
+    assert changed[:, 0].max() < 20 and abs(changed[:, 1].mean() - 50) < 8
+
+
+def test_nobody_is_labelled_where_no_joint_is_drawn():
+    assert not draw(BLACK, poses(0.0, 0.0, 0.0), SKELETON, labels=[7]).any()

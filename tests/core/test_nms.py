@@ -59,3 +59,11 @@ def test_soft_suppression_leaves_the_scores_it_was_given():
 @pytest.mark.parametrize("suppress", [oks_nms, soft_oks_nms])
 def test_nobody(suppress):
     assert suppress(*NONE, sigmas=SIGMA, threshold=0.5).shape == (0,)
+
+
+def test_weighted_joints_count_by_their_weight():
+    joints, others = np.zeros((2, 2)), np.array([[[0.0, 0], [100, 100]], [[0, 0], [0, 0]]])
+    how = {"other_areas": np.ones(2), "sigmas": np.full(2, 0.1)}
+    assert np.allclose(oks(joints, 1.0, others, **how), [0.5, 1])
+    weights = np.array([[0.9, 0.1], [0.9, 0.1]])
+    assert np.allclose(oks(joints, 1.0, others, weights=weights, **how), [0.9, 1])
