@@ -30,5 +30,5 @@ def main(argv: list[str] | None = None) -> int:
     width, height = options.width or size[0], options.height or size[1]
     if (width, height) != size:
         unused = f"--width {width} --height {height} are not used"
-        _LOG.warning("%s: people are cropped to %d x %d pixels, as the network was trained", unused, *size)
+        _LOG.warning("%s: the network takes the size at which it was trained, %d x %d pixels", unused, *size)
     return _pictures.run(predictor, options, **how)

@@ -1,0 +1,142 @@
+"""Videos: whether people keep their ids, whether memory grows, and how near `deploy` comes to the network alone.
+
+The people are those of data/make_video.py. For ids and memory a stand-in for the network gives their true joints with
+noise, without whoever is hidden and without some poses by chance; the rest is `paddlepose deploy` as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from memory import in_new_process, peak
+from timing import medians, table, warn_of_load
+
+from paddlepose.commands import _pictures
+from paddlepose.core.image import Picture
+from paddlepose.core.media import Video
+from paddlepose.core.types import Card, Poses
+from paddlepose.datasets._skeleton import COCO
+from paddlepose.runtime import load
+
+SIZE = (320, 240)
+HIDDEN = 0.6  # share of joints behind others from which a person is not found
+MISSED = 0.03  # share of poses that are not found for no reason
+NOISE = 2.0  # pixels, of people 150 to 190 pixels tall; three times as much for joints behind others
+FIRST = 200  # frames after which memory should no longer grow
+
+
+class Everybody:
+    """Stands in for a bottom-up model: the people of the next frame, in any order."""
+
+    card = Card("bottom_up", "truth", SIZE, COCO, {})
+
+    def __init__(self, film: Path, seed: int) -> None:
+        """For a video with its truth beside it."""
+        self.rows = iter(film.with_suffix(".jsonl").read_text().splitlines())
+        self.rng = np.random.default_rng(seed)
+        self.people: list[list[int]] = []  # by frame, in the order of the poses
+        self.peaks: list[float] = []  # MB, by frame
+
+    def __call__(self, picture: Picture) -> Poses:
+        """The poses; the picture is not looked at."""
+        found, rng = [], self.rng
+        for person in json.loads(next(self.rows))["people"]:
+            x, y, state = np.array(list(person["keypoints"].values())).T
+            if (state == 1).mean() < HIDDEN and rng.uniform() >= MISSED:
+                off = rng.normal(0, NOISE, (17, 2)) * np.where(state == 1, 3, 1)[:, None]
+                scores = np.where(state == 1, rng.uniform(0.05, 0.4, 17), rng.uniform(0.5, 0.95, 17))
+                found.append((person["id"], np.stack([x, y], 1) + off, scores))
+        found = [found[i] for i in rng.permutation(len(found))]
+        self.people.append([number for number, _, _ in found])
+        self.peaks.append(peak())
+        xy, scores = (np.array([row[i] for row in found]) for i in (1, 2))
+        return Poses(xy.reshape(-1, 17, 2), scores.reshape(-1, 17), scores.reshape(-1, 17).mean(1))
+
+
+def main() -> None:
+    """Print the figures as Markdown tables."""
+    arguments = _parser().parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        film = Path(name, "walk.webm")
+        in_new_process(write, film, arguments.frames, arguments.seed)
+        titles = ["frames", "ids right", "ids changed", f"MB after {FIRST}", "MB at the end", "difference"]
+        print(table(titles, [in_new_process(follow, film, arguments.seed)]))
+        if arguments.model:
+            warn_of_load()
+            short = Path(name, "short.webm")
+            write(short, arguments.speed_frames, arguments.seed)
+            titles = ["", "network alone", "deploy", "ratio"]
+            print(table(titles, [speed(arguments.model, short, arguments.threads, arguments.repeats)]))
+
+
+def write(film: Path, frames: int, seed: int) -> None:
+    """Draw the video."""
+    sys.path.append(str(Path(__file__).parents[1] / "data"))
+    from make_video import make_video
+
+    make_video(film, frames, SIZE, seed)
+
+
+def follow(film: Path, seed: int) -> list[str]:
+    """The row of ids and memory: in a right frame, everybody has the id with which they were first seen."""
+    people = Everybody(film, seed)
+    _deploy(people, film)
+    rows = film.with_name("walk_result.jsonl").read_text().splitlines()
+    first, last, right, changed = {}, {}, 0, 0
+    for who, row in zip(people.people, rows, strict=True):
+        ids = dict(zip(who, (person["id"] for person in json.loads(row)["people"]), strict=True))
+        first = ids | first
+        changed += sum(last.get(i, number) != number for i, number in ids.items())
+        last |= ids
+        right += all(first[i] == number for i, number in ids.items())
+    early, late = max(people.peaks[:FIRST]), peak()
+    memory = [f"{value:.1f}" for value in (early, late, late - early)]
+    return [str(len(rows)), f"{right / len(rows):.2%}", str(changed), *memory]
+
+
+def speed(model: Path, film: Path, threads: int | None, repeats: int) -> list[str]:
+    """The row of frames a second: of the network on what it is given, and of all of `deploy`."""
+    predictor = load(model, threads=threads)
+    predictor.flip_test = predictor.card.kind == "bottom_up"
+    network, given = predictor.network, []
+    predictor.network = lambda images: given.append(images) or network(images)
+    frames = list(Video(film))
+    boxes = [] if predictor.card.kind == "bottom_up" else [[[0, 0, *SIZE]]]
+    predictor(frames[0], *boxes)
+    predictor.network = network
+    calls = {
+        "alone": lambda _: [network(images) for _ in frames for images in given],
+        "deploy": lambda _: _deploy(predictor, film),
+    }
+    rates = {name: len(frames) / seconds for name, seconds in medians(calls, repeats).items()}
+    return [model.name, *(f"{rate:.2f}/s" for rate in rates.values()), f"{rates['deploy'] / rates['alone']:.3f}"]
+
+
+def _deploy(predictor: object, film: Path) -> None:
+    parser = argparse.ArgumentParser()
+    _pictures.add_arguments(parser)
+    with contextlib.redirect_stdout(sys.stderr):
+        status = _pictures.run(predictor, parser.parse_args(["--img", str(film), "--out", str(film.parent)]))
+    if status:
+        raise AssertionError(f"deploy ended with status {status}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--frames", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", type=Path, help="an exported network; without one there is no table of speed")
+    parser.add_argument("--threads", type=int, help="of the CPU that a layer may use")
+    parser.add_argument("--speed-frames", type=int, default=50)
+    parser.add_argument("--repeats", type=int, default=3)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
