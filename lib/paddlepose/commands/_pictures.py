@@ -49,15 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", action="store_true", help="of a video, write the drawn frames as pictures too")
 
 
-def scales(arguments: argparse.Namespace) -> tuple[float, ...] | None:
-    """What --scales says, if it is given. Raises ValueError: these are no numbers above 0, or 1 is not among them."""
-    if arguments.scales is None:
-        return None
+def parse_scales(text: str) -> tuple[float, ...]:
+    """Scales written `0.5,1,2`. Raises ValueError: these are no numbers above 0, or 1 is not among them."""
     with suppress(ValueError):
-        numbers = tuple(map(float, arguments.scales.split(",")))
+        numbers = tuple(map(float, text.split(",")))
         if 1 in numbers and all(0 < number < np.inf for number in numbers):
             return numbers
-    raise ValueError(f"--scales {arguments.scales}: expected numbers above 0, and 1 among them, such as 0.5,1,2")
+    raise ValueError(f"--scales {text}: expected numbers above 0, and 1 among them, such as 0.5,1,2")
 
 
 def load(path: Path, arguments: argparse.Namespace, **options: Any) -> TopDown | BottomUp:
@@ -65,9 +63,8 @@ def load(path: Path, arguments: argparse.Namespace, **options: Any) -> TopDown |
 
     `options` and what is raised are those of `runtime.load`; raises ValueError: --scales is wrong.
     """
-    predictor = runtime.load(path, scales=scales(arguments) or (1.0,), **options)
-    is_flipped = arguments.flip_test or predictor.card.kind == "bottom_up"
-    predictor.flip_test = is_flipped and not arguments.no_flip
+    predictor = runtime.load(path, scales=parse_scales(arguments.scales or "1"), **options)
+    predictor.flip_test = (arguments.flip_test or predictor.card.kind == "bottom_up") and not arguments.no_flip
     return predictor
 
 

@@ -21,13 +21,9 @@ def main(argv: Sequence[str]) -> int:
     network = as_network(job.trained_network(arguments.model_file))
     if job.card.kind == "bottom_up":
         test = job.config.test
-        predictor = BottomUp(
-            network,
-            job.card,
-            flip_test=test.flip_test and not arguments.no_flip,
-            scales=_pictures.scales(arguments) or test.scale_factor,
-            rescorer=job.rescorer,
-        )
+        scales = _pictures.parse_scales(arguments.scales) if arguments.scales else test.scale_factor
+        how = {"flip_test": test.flip_test and not arguments.no_flip, "scales": scales}
+        predictor = BottomUp(network, job.card, rescorer=job.rescorer, **how)
     else:
         predictor = TopDown(network, job.card, flip_test=arguments.flip_test)
     return _pictures.run(predictor, arguments)

@@ -81,8 +81,8 @@ class Tracker:
         """OKS (T, N) of tracks and poses, joints weighted by their scores; 0 where it is too low for one person."""
         alike, areas = np.zeros((len(self._tracks), len(xy))), _areas(xy)
         for row, track in zip(alike, self._tracks, strict=True):
-            how = {"sigmas": self._sigmas, "weights": track.scores * scores}
-            row[:] = oks(track.xy, _areas(track.xy), xy, other_areas=areas, **how)
+            how = {"other_areas": areas, "sigmas": self._sigmas, "weights": track.scores * scores}
+            row[:] = oks(track.xy, _areas(track.xy), xy, **how)
         return np.where(alike >= _LEAST_OKS, alike, 0)
 
 
