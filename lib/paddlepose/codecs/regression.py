@@ -127,11 +127,12 @@ class Codec:
         last = np.minimum(np.ceil(places + 3 * sigma[:, None] + 2), size).astype(np.int64)
         steps = np.arange((last - first).max(initial=0))
         profiles = np.exp(-((first[..., None] + steps - places[..., None]) ** 2) / (2 * sigma**2)[:, None, None])
+        profiles = profiles.astype(np.float32)
         for k, (x, y), (right, bottom), (across, down) in zip(
             joint.tolist(), first.tolist(), last.tolist(), profiles, strict=True
         ):
             window = maps[k, y:bottom, x:right]
-            np.maximum(window, down[: bottom - y, None] * across[: right - x], out=window, casting="same_kind")
+            np.maximum(window, down[: bottom - y, None] * across[: right - x], out=window)
             near[0, y:bottom, x:right] = 1
         return maps, near
 
@@ -152,18 +153,16 @@ class Codec:
             rows = slice(max(0, y - self.offset_radius), min(size, y + self.offset_radius))
             columns = slice(max(0, x - self.offset_radius), min(size, x + self.offset_radius))
             visible = np.flatnonzero(seen[:-1])
-            old = offset[visible, :, rows, columns]
-            taken = old.any(1)
-            keeps = taken & (owner[rows, columns] < area)
-            # Once this person has written a pixel, its next joints meet their own area there, rounded.
-            wrote_before = np.cumsum(~keeps, 0) - ~keeps > 0
-            writes = ~np.where(wrote_before, taken & (np.float32(area) < area), keeps)
-            grid = np.stack(np.meshgrid(np.arange(size)[columns], np.arange(size)[rows]))
-            new = grid - person[visible, :2, None, None]
-            offset[visible, :, rows, columns] = np.where(writes[:, None], new, old)
-            own = weight[visible, :, rows, columns]
-            weight[visible, :, rows, columns] = np.where(writes[:, None], 1 / np.sqrt(area), own)
-            owner[rows, columns] = np.where(writes.any(0), area, owner[rows, columns])
+            window = visible, slice(None), rows, columns
+            new, new_weight = np.mgrid[rows, columns][::-1] - person[visible, :2, None, None], 1 / np.sqrt(area)
+            if owner[rows, columns].any():
+                writes = _writes(offset[window], owner[rows, columns], area)
+                new = np.where(writes[:, None], new, offset[window])
+                new_weight = np.where(writes[:, None], new_weight, weight[window])
+                owner[rows, columns] = np.where(writes.any(0), area, owner[rows, columns])
+            elif len(visible):
+                owner[rows, columns] = area
+            offset[window], weight[window] = new, new_weight
         return offset.reshape(-1, size, size), weight.reshape(-1, size, size)
 
     def decode(self, answer: Answer, *, snap: bool = True) -> Poses:
@@ -231,6 +230,15 @@ class Codec:
         points = maps.reshape(batch, -1, 2, height, width)[:, order, ..., ::-1].copy()
         points[:, :, 0] = width - 1 - points[:, :, 0]
         return points.reshape(maps.shape)
+
+
+def _writes(old: Maps, owner: Maps, area: float) -> NDArray[np.bool_]:
+    """Where (V, h, w) a person writes over offsets (V, 2, h, w) of joints, given the areas of who wrote last (h, w)."""
+    taken = old.any(1)
+    keeps = taken & (owner < area)
+    # Once this person has written a pixel, its next joints meet their own area there, rounded.
+    wrote_before = np.cumsum(~keeps, 0) - ~keeps > 0
+    return ~np.where(wrote_before, taken & (np.float32(area) < area), keeps)
 
 
 def heat_at(maps: Maps, xy: Floats) -> Floats:
