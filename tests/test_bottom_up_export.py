@@ -18,6 +18,17 @@ SKELETON = Skeleton("three", ("a", "b", "c"), ((0, 1),), ((0, 1), (1, 2)))
 SIZES = [(1, 64, 64), (2, 64, 64), (2, 96, 160), (1, 160, 32)]  # batch, height, width
 
 
+def rescorer():
+    """A rescoring network, by dice."""
+    inputs, rng = features(Poses.empty(3), SKELETON).shape[1], np.random.default_rng(0)
+    shapes = {"l1.weight": (inputs, 4), "l1.bias": (4,), "l2.weight": (4, 4), "l2.bias": (4,)}
+    shapes |= {"l3.weight": (4, 1), "l3.bias": (1,)}
+    return Rescorer({name: rng.random(shape, np.float32) for name, shape in shapes.items()}, SKELETON)
+
+
+RESCORER = rescorer()
+
+
 def build(*, higher=False):
     """A narrow network whose taps move by some pixels and whose statistics are not the fresh ones."""
     paddle.seed(0)
@@ -53,7 +64,7 @@ def portable(request):
 def exported(tmp_path_factory, higher, portable):
     """A network and its file."""
     model, path = build(higher=higher), tmp_path_factory.mktemp("export") / "net.onnx"
-    assert export(model, card_of(higher=higher), path, portable=portable) < 1e-4
+    assert export(model, card_of(higher=higher), path, portable=portable, rescorer=RESCORER) < 1e-4
     assert not any(layer.by_grid for layer in model.sublayers() if isinstance(layer, DeformableConv))
     return model, path
 
@@ -101,14 +112,9 @@ def test_the_predictor_of_a_file_is_that_of_the_network(exported, flip_test):
         np.testing.assert_allclose(ours, theirs, atol=5e-4 * np.abs(theirs).max())
 
 
-def test_scores_come_along(tmp_path):
+def test_scores_come_along(exported):
     """A rescoring network in the file's metadata is used where the file is."""
-    inputs, rng = features(Poses.empty(3), SKELETON).shape[1], np.random.default_rng(0)
-    shapes = {"l1.weight": (inputs, 4), "l1.bias": (4,), "l2.weight": (4, 4), "l2.bias": (4,)}
-    shapes |= {"l3.weight": (4, 1), "l3.bias": (1,)}
-    rescorer = Rescorer({name: rng.random(shape, np.float32) for name, shape in shapes.items()}, SKELETON)
-    export(build(), card_of(), tmp_path / "net.onnx", rescorer=rescorer)
-    found = runtime.load(tmp_path / "net.onnx").rescorer
+    found, rng = runtime.load(exported[1]).rescorer, np.random.default_rng(1)
     poses = Poses(rng.random((5, 3, 2)), rng.random((5, 3)), rng.random(5))
-    assert np.array_equal(found(poses).score, rescorer(poses).score)
+    assert np.array_equal(found(poses).score, RESCORER(poses).score)
     assert not np.array_equal(found(poses).score, poses.score)
