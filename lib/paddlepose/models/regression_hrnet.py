@@ -7,49 +7,13 @@ convolutions are deformable ones.
 
 from typing import Any, ClassVar
 
-import numpy as np
 import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
-from paddle.vision.ops import DeformConv2D
 
+from paddlepose.models._deform import TAPS, DeformableConv
 from paddlepose.models._hrnet import HRNetBody
 from paddlepose.models._layers import BasicBlock, BiasedConv2D, Positive, Shapes, conv_bn_relu, final_conv, init_normal
-
-# Rows and columns, from its centre, of a 3x3 kernel's taps, (9, 2). Checkpoints of PyTorch have it the other way round,
-# and matrices are transposed where they are read.
-TAPS = np.mgrid[-1:2, -1:2].reshape(2, 9).T.astype(np.float32)
-
-
-class DeformableConv(DeformConv2D):
-    """3x3 convolution without bias that keeps the size and whose taps are moved, at each pixel otherwise.
-
-    With `by_grid` it uses grid sampling, for runtimes without the operator: the same values, in several times as long.
-    """
-
-    by_grid = False
-
-    def __init__(self, channels_in: int, channels_out: int, dilation: int) -> None:
-        """Taps are `dilation` pixels apart before they are moved."""
-        super().__init__(channels_in, channels_out, 3, padding=dilation, dilation=dilation, bias_attr=False)
-
-    def forward(self, x: Tensor, offset: Tensor) -> Tensor:
-        """(B, C, H, W) and how far taps move, (B, 18: row and column of each, H, W), to (B, channels_out, H, W)."""
-        if self.by_grid:
-            return self._by_grid(x, offset)
-        # A mask of ones, without which paddle2onnx cannot write the operator, in a graph that is to be exported.
-        return super().forward(x, offset, None if paddle.in_dynamic_mode() else paddle.ones_like(offset[:, :9]))
-
-    def _by_grid(self, x: Tensor, offset: Tensor) -> Tensor:
-        taps = paddle.to_tensor(self._dilation[0] * TAPS.T.reshape(2, 9, 1, 1))
-        places = []
-        for axis, moved in ((3, offset[:, 1::2]), (2, offset[:, ::2])):  # columns, then rows, each (B, 9, H, W)
-            pixel = paddle.ones_like(x[:, :1]).cumsum(axis) - 1
-            last = paddle.shape(x)[axis].astype(x.dtype) - 1
-            places.append((pixel + taps[axis - 2] + moved) * (2 / last) - 1)  # from -1 to 1
-        grids = paddle.stack(places, -1)
-        found = [F.grid_sample(x, grids[:, tap], align_corners=True) for tap in range(9)]
-        return F.conv2d(paddle.stack(found, 2).flatten(1, 2), self.weight.flatten(1).unsqueeze([2, 3]))
 
 
 class Transformer(nn.Layer):
@@ -61,6 +25,7 @@ class Transformer(nn.Layer):
     def __init__(self, channels: int, dilation: int) -> None:
         """Keep `channels`; the kernels' taps are `dilation` pixels apart."""
         super().__init__()
+        # Checkpoints of PyTorch have it the other way round: matrices are transposed where they are read.
         self.register_buffer("regular_matrix", paddle.to_tensor(TAPS))
         self.transform_matrix_conv1 = BiasedConv2D(channels, 4, 3, padding=1)
         self.stn_conv1 = DeformableConv(channels, channels, dilation)
