@@ -15,8 +15,9 @@ Ids = NDArray[np.int64]
 
 _LEAST_OKS = 0.2  # with which a pose continues a track; below, it begins one
 _LOOSER = 2.5  # times the fall-off of labels: steps and noise move joints farther than those who label them do
-_AREA = 0.4  # of a person, in squares of the longer side of their joints: from the side a box is too narrow
-_PATIENCE = 25  # frames without a pose after which a track ends
+_AREA = 5.0  # of a person, in mean squared distances of the joints from their middle
+_RESIZING = 0.2  # by which the logarithm of a person's area may change; tells near from far ones
+_PATIENCE = 50  # frames without a pose after which a track ends
 _GAIN = 0.3  # share of a surprise that changes the velocity; noise is averaged over 1 / share frames
 _DAMPING = 0.97  # of the velocity in each frame: whoever is long out of sight has more and more likely stopped
 
@@ -78,12 +79,18 @@ class Tracker:
         return ids
 
     def _alike(self, xy: Floats, scores: Floats) -> Floats:
-        """OKS (T, N) of tracks and poses, joints weighted by their scores; 0 where it is too low for one person."""
-        alike, areas = np.zeros((len(self._tracks), len(xy))), _areas(xy)
+        """OKS (T, N) of tracks and poses, less where their sizes differ; 0 where it is too low for one person.
+
+        Joints are weighted by their scores.
+        """
+        alike = np.zeros((len(self._tracks), len(xy)))
         for row, track in zip(alike, self._tracks, strict=True):
-            how = {"other_areas": areas, "sigmas": self._sigmas, "weights": track.scores * scores}
-            row[:] = oks(track.xy, _areas(track.xy), xy, **how)
-        return np.where(alike >= _LEAST_OKS, alike, 0)
+            weights = track.scores * scores
+            area, areas = _areas(track.xy, weights), _areas(xy, weights)
+            found = oks(track.xy, area, xy, other_areas=areas, sigmas=self._sigmas, weights=weights)
+            likely = np.exp(-((np.log(areas / area) / _RESIZING) ** 2) / 2)
+            row[:] = np.where(found >= _LEAST_OKS, found * likely, 0)
+        return alike
 
 
 class Smoother:
@@ -117,6 +124,8 @@ class Smoother:
         return 1 / (1 + self._frame_rate / (2 * np.pi * cutoff))
 
 
-def _areas(xy: Floats) -> Floats:
-    """Square pixels of people whose joints are (..., K, 2)."""
-    return _AREA * np.ptp(xy, axis=-2).max(-1) ** 2
+def _areas(xy: Floats, weights: Floats) -> Floats:
+    """Square pixels (N,) of people with joints (N or none, K, 2), weighted (N, K); 1 or more."""
+    shares = (weights / weights.sum(1, keepdims=True))[..., None]
+    middle = (xy * shares).sum(1, keepdims=True)
+    return (_AREA * ((xy - middle) ** 2 * shares).sum((1, 2))).clip(1)
