@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import paddle
 import pytest
 
@@ -118,3 +119,14 @@ def test_scores_come_along(exported):
     poses = Poses(rng.random((5, 3, 2)), rng.random((5, 3)), rng.random(5))
     assert np.array_equal(found(poses).score, RESCORER(poses).score)
     assert not np.array_equal(found(poses).score, poses.score)
+
+
+def test_a_runtime_without_deformable_convolutions(exported, monkeypatch):
+    """What helps is said."""
+
+    def refuse(*_, **__):
+        raise RuntimeError("9 : NOT_IMPLEMENTED : Could not find an implementation for DeformConv(19)\nmore")
+
+    monkeypatch.setattr(ort, "InferenceSession", refuse)
+    with pytest.raises(ValueError, match=r"DeformConv\(19\); 1.25 and later can, or export .* --portable$"):
+        OrtNetwork(exported[1])

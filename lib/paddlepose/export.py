@@ -19,7 +19,7 @@ from paddlepose.core.predict import Network
 from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card, Kind
 from paddlepose.engine.evaluate import as_network
-from paddlepose.runtime import CARD_KEY, RESCORE_KEY, OrtNetwork
+from paddlepose.runtime import CARD_KEY, RESCORE_KEY, OrtNetwork, reason
 
 INPUT = "image"
 OUTPUTS = {1: ("heatmaps",), 2: ("heatmaps", "offsets"), 3: ("heatmaps", "fine_heatmaps", "offsets")}  # by their number
@@ -108,9 +108,11 @@ def _by_grid(model: nn.Layer, portable: bool) -> Iterator[None]:
     layers = [layer for layer in model.sublayers() if hasattr(layer, "by_grid")]
     for layer in layers:
         layer.by_grid = portable
-    yield
-    for layer in layers:
-        layer.by_grid = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.by_grid = False
 
 
 def _convert(layer: nn.Layer, card: Card) -> bytes:
@@ -143,7 +145,10 @@ def _fold(model: bytes) -> onnx.ModelProto:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     with tempfile.TemporaryDirectory() as folder:
         options.optimized_model_filepath = str(Path(folder, "folded.onnx"))
-        ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        try:
+            ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no other base
+            raise ValueError(f"the network's graph is none that {reason(error)}") from error
         graph = onnx.load(options.optimized_model_filepath)
     used = {node.domain for node in graph.graph.node}
     for unused in [domain for domain in graph.opset_import if domain.domain not in used]:

@@ -102,8 +102,13 @@ def _open_session(path: Path, threads: int | None, device: Device) -> ort.Infere
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's errors have no other base
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path}: not an ONNX file that onnxruntime {ort.__version__} can load: {reason}") from error
+        raise ValueError(f"{path}: not an ONNX file that {reason(error)}") from error
     if session.get_providers()[0] != providers[0]:
         raise ValueError(_NO_CUDA)
     return session
+
+
+def reason(error: Exception) -> str:
+    """Why onnxruntime does not load a file, in one line."""
+    helps = "; 1.25 and later can, or export the network with --portable" if "DeformConv" in str(error) else ""
+    return f"onnxruntime {ort.__version__} can load: {str(error).splitlines()[0]}{helps}"

@@ -154,14 +154,14 @@ def check_statistics(model, before, wanted):
         np.testing.assert_allclose(found[:4], values, rtol=1e-3)
 
 
-@pytest.mark.parametrize("by_grid", [False, True])
+@pytest.mark.parametrize("form", ["training", "evaluation", "grid"])
 @pytest.mark.parametrize("case", ["dilation1", "dilation2", "dilation3_far"])
-def test_deformable_convolution_golden(golden, case, by_grid):
-    """goldens/bottomup/deform_conv.npz: values and gradients, of both forms."""
+def test_deformable_convolution_golden(golden, case, form):
+    """goldens/bottomup/deform_conv.npz: values and gradients, of all forms."""
     arrays = {k.split("__", 1)[1]: v for k, v in golden("bottomup/deform_conv.npz").items() if k.startswith(case)}
     channels_out, channels_in, *_ = arrays["in__weight"].shape
     layer = DeformableConv(channels_in, channels_out, int(arrays["in__dilation"]))
-    layer.by_grid = by_grid
+    layer.by_grid, layer.training = form == "grid", form == "training"
     layer.weight.set_value(arrays["in__weight"])
     x, offset = (paddle.to_tensor(arrays[f"in__{name}"], stop_gradient=False) for name in ("x", "offset"))
     y = layer(x, offset)

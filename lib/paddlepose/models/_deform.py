@@ -35,8 +35,9 @@ class DeformableConv(DeformConv2D):
             return self._by_grid(x, offset)
         if self.training and x.place.is_cpu_place():
             return self._by_samples(x, offset)
-        # Without a mask, which slows training, paddle2onnx cannot write the operator.
-        return super().forward(x, offset, None if self.training else paddle.ones_like(offset[:, :9]))
+        # In a graph that is to be exported a mask of ones, without which paddle2onnx cannot write the operator; outside
+        # one a mask without a gradient would end the process on the way back.
+        return super().forward(x, offset, None if paddle.in_dynamic_mode() else paddle.ones_like(offset[:, :9]))
 
     def _by_samples(self, x: Tensor, offset: Tensor) -> Tensor:
         batch, _, height, width = x.shape
