@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,9 @@ def test_a_label_stands_above_the_topmost_joint():
 
 def test_nobody_is_labelled_where_no_joint_is_drawn():
     assert not draw(BLACK, poses(0.0, 0.0, 0.0), SKELETON, labels=[7]).any()
+
+
+def test_a_pose_far_larger_than_the_picture_has_no_giant_label():
+    start = time.perf_counter()
+    draw(BLACK, poses(0.9, 0.9, 0.9, scale=1e9), SKELETON, labels=[7])
+    assert time.perf_counter() - start < 0.2

@@ -54,7 +54,8 @@ def _draw_person(
     drawn: Picture, xy: NDArray[np.float64], shown: NDArray[np.bool_], *, limbs: Pairs, side: list[int], label: str
 ) -> None:
     """Draw one pose (K, 2) onto `drawn`, limbs first; lines are as wide as suits the person's size."""
-    width = max(1, round(float(np.ptp(xy[shown], axis=0).max()) / _PERSON_PER_LINE))
+    size = min(float(np.ptp(xy[shown], axis=0).max()), max(drawn.shape))  # joints may lie far outside the picture
+    width = max(1, round(size / _PERSON_PER_LINE))
     points = np.rint(xy * (1 << _SHIFT)).astype(int).tolist()
     for a, b in limbs:
         if shown[a] and shown[b]:
