@@ -32,11 +32,11 @@ from paddlepose.core.predict import Network
 from paddlepose.core.types import Card
 from paddlepose.datasets import Source, coco
 from paddlepose.engine.evaluate import as_network
+from paddlepose.experiment import Config
 from paddlepose.export import export
 from paddlepose.models import build_network
 from paddlepose.models._lightweight import GlobalContext
 from paddlepose.runtime import OrtNetwork
-from paddlepose.settings import Config
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 TITLES = ["", "maps, 1 crop", "maps, 3 crops", "joints, px", "Paddle, ms", "onnxruntime, ms", "ratio", "file, MB"]

@@ -10,7 +10,7 @@ from paddlepose import config
 from paddlepose.core.image import Picture
 from paddlepose.core.types import Card
 from paddlepose.datasets._skeleton import COCO
-from paddlepose.settings import Config
+from paddlepose.experiment import Config
 
 PICTURE_SIZE = (640, 480)  # the commonest in COCO
 

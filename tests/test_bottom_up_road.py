@@ -93,7 +93,7 @@ def test_rescoring_end_to_end(road, caplog):
     assert main(["rescore_train", *job, "RESCORE.MODEL_FILE", str(weights), "RESCORE.END_EPOCH", "2"]) == 0
     with caplog.at_level("INFO"):
         assert main(["valid", *job, "RESCORE.MODEL_FILE", str(weights)]) == 0
-    assert len(tables(caplog)) == 2 * 4
+    assert len(tables(caplog)) == 4
 
 
 def test_exported_file_gives_the_same_poses(road, caplog):

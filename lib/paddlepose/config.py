@@ -10,7 +10,8 @@ from pydantic import ValidationError, create_model
 
 from paddlepose import plugins
 from paddlepose.core.files import entry
-from paddlepose.settings import CODEC_SHARES, CodecSection, Config, ModelSection, Section
+from paddlepose.experiment import CODEC_SHARES, Config
+from paddlepose.settings import CodecSection, ModelSection, Section
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -37,15 +38,18 @@ def parse(raw: Mapping[str, Any]) -> Config:
         config = schema.model_validate(raw)
     except ValidationError as error:
         raise ValueError("\n".join(_explain(error, schema))) from None
-    _check_size(config)
+    _check_network(config)
     return config
 
 
-def _check_size(config: Config) -> None:
-    """Refuse an input size that the network cannot halve as often as it does."""
+def _check_network(config: Config) -> None:
+    """Refuse a codec of another kind, and an input size that the network cannot halve as often as it does."""
     from paddlepose.models import network_class
 
-    step = getattr(network_class(config.model.name), "multiple", 1)
+    network = network_class(config.model.name)
+    if (kind := getattr(network, "kind", "top_down")) != config.kind:
+        raise ValueError(f"CODEC.NAME {config.codec.name}: is {config.kind}, but {config.model.name} is {kind}")
+    step = getattr(network, "multiple", 1)
     size = config.model.image_size
     if any(side % step for side in size):
         fits = tuple(-(-side // step) * step for side in size)

@@ -9,9 +9,10 @@ from paddlepose.core.predict import TopDown
 from paddlepose.datasets._skeleton import COCO
 from paddlepose.engine import optim
 from paddlepose.engine.evaluate import as_network
+from paddlepose.experiment import Config
 from paddlepose.losses import Heatmap
 from paddlepose.models import network_class
-from paddlepose.settings import Config, TrainSection
+from paddlepose.settings import TrainSection
 
 VARIANTS = [
     "m2_d2_w32_256x192_j17",

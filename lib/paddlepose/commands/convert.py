@@ -15,10 +15,10 @@ from paddlepose.engine import weights
 from paddlepose.engine.job import Job
 from paddlepose.engine.torch_file import write_torch
 from paddlepose.engine.weights import State
+from paddlepose.experiment import Config
 from paddlepose.export import export
 from paddlepose.models import build_network, network_class
 from paddlepose.models._layers import Shapes
-from paddlepose.settings import Config
 
 _HOME = Path(__file__).parents[3] / "experiments"  # where the package is used as it was cloned
 _KINDS = (".pdparams", ".onnx", ".pth")

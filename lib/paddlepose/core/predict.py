@@ -148,7 +148,7 @@ class BottomUp:
         codec, skeleton = self.codec, self.card.skeleton
         shifts = codec.mirror_shifts if self.flip_test else []
         outputs = self.network(np.concatenate([images, *(mirrored(images, shift) for shift in shifts)]))
-        passes = [[output[i * len(images) : (i + 1) * len(images)] for output in outputs] for i in range(1 + len(shifts))]
+        passes = list(zip(*(np.split(output, 1 + len(shifts)) for output in outputs), strict=True))
         heatmaps, positions = codec.join(passes[0])
         if self.flip_test:
             # Each size of the heatmaps is taken from the image that was shifted so that it aligns.

@@ -1,10 +1,21 @@
-"""Several processes: who this one is, and what they have to bring together. One process needs none of it."""
+"""Where it is computed: the device; and of several processes who this one is, and what they have to bring together."""
 
-from typing import Any
+from typing import Any, Literal
 
 import paddle
 from paddle import distributed, nn
 from paddle.base import core
+
+
+def choose_device(device: Literal["auto", "cpu", "gpu"]) -> None:
+    """Compute on a device. Raises ValueError: a GPU is asked for, and there is none."""
+    if device == "gpu" and not (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()):
+        raise ValueError(
+            "DEVICE gpu: this PaddlePaddle finds no GPU; install paddlepaddle-gpu (requirements-gpu.txt) on a machine "
+            "that has one, or set DEVICE: cpu"
+        )
+    if device != "auto":
+        paddle.set_device(device)
 
 
 def start() -> None:

@@ -22,6 +22,7 @@ from paddlepose.engine.loader import Loader
 from paddlepose.engine.log import start_log
 from paddlepose.engine.teacher import KeptMaps, Teacher
 from paddlepose.engine.train import Criterion
+from paddlepose.experiment import Config
 from paddlepose.losses import BottomUp as BottomUpLoss
 from paddlepose.losses import Distill, Heatmap
 from paddlepose.metrics import Metric, markdown
@@ -29,7 +30,6 @@ from paddlepose.models import build_network
 from paddlepose.runtime import OrtNetwork
 from paddlepose.samples.bottomup import BottomUpSamples
 from paddlepose.samples.topdown import TopDownSamples
-from paddlepose.settings import Config
 
 _LOG = logging.getLogger(__name__)
 
@@ -287,14 +287,7 @@ class Job:
 
     def choose_device(self) -> None:
         """Compute on the device that DEVICE names. Raises ValueError: a GPU was asked for and there is none."""
-        device = self.config.device
-        if device == "gpu" and not (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()):
-            raise ValueError(
-                "DEVICE gpu: this PaddlePaddle finds no GPU; install paddlepaddle-gpu (requirements-gpu.txt) on a "
-                "machine that has one, or set DEVICE: cpu"
-            )
-        if device != "auto":
-            paddle.set_device(device)
+        distributed.choose_device(self.config.device)
 
     def start(self, phase: str) -> None:
         """Choose the device, and let the log go to the screen and to a file in the folder."""

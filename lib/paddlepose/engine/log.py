@@ -8,7 +8,7 @@ from pathlib import Path
 from paddlepose import cpu
 from paddlepose.core.files import written_beside
 from paddlepose.engine import distributed
-from paddlepose.settings import Config
+from paddlepose.experiment import Config
 
 _LOG = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from paddle import Tensor
 from paddlepose import codecs
 from paddlepose.engine import distributed
 from paddlepose.engine.debug import DebugPictures
+from paddlepose.experiment import Config
 from paddlepose.metrics.accuracy import accuracy
-from paddlepose.settings import Config
 
 if TYPE_CHECKING:
     from visualdl import LogWriter

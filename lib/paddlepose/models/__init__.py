@@ -8,7 +8,7 @@ from paddle.utils import unique_name
 from paddlepose import plugins
 
 if TYPE_CHECKING:
-    from paddlepose.settings import Config
+    from paddlepose.experiment import Config
 
 
 def network_class(name: str) -> type[nn.Layer]:

@@ -52,6 +52,7 @@ class Network(HRNetBody):
     """Heatmaps and offsets at a quarter of the input's size, and with `higher` more heatmaps at half of it."""
 
     multiple: ClassVar[int] = 32
+    kind: ClassVar[str] = "bottom_up"
 
     def __init__(
         self,

@@ -14,7 +14,8 @@ from paddlepose.core.image import Picture, read_picture, to_input, warp
 from paddlepose.core.types import Card, ImageRecord, Person
 
 if TYPE_CHECKING:
-    from paddlepose.settings import Config, DatasetSection
+    from paddlepose.experiment import Config
+    from paddlepose.settings import DatasetSection
 
 SHORT_SIDE = 200.0  # pixels of the shorter side in which MAX_TRANSLATE counts
 

@@ -13,7 +13,7 @@ from paddlepose.core.types import Card, ImageRecord, Person
 from paddlepose.samples.augment import Draw, draw, half_body
 
 if TYPE_CHECKING:
-    from paddlepose.settings import Config
+    from paddlepose.experiment import Config
 
 
 class TopDownSample(TypedDict):
