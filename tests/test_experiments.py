@@ -13,8 +13,9 @@ from paddlepose.models import network_class
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "experiments"
 FILES = {path.relative_to(EXPERIMENTS).with_suffix("").as_posix(): path for path in EXPERIMENTS.rglob("*.yaml")}
-PUBLISHED = sorted(name for name in FILES if not name.startswith("mini/"))
-JOINTS = {"coco": 17, "mpii": 16}
+BOTTOM_UP = {name for name in FILES if "NAME: regression_hrnet" in FILES[name].read_text()}
+PUBLISHED = sorted(name for name in FILES if not name.startswith("mini/") and name not in BOTTOM_UP)
+JOINTS = {"coco": 17, "mpii": 16, "crowdpose": 14}
 DETECTIONS = Path("data/coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json")
 
 
@@ -109,6 +110,22 @@ ROWS = {
     "fpd_coco/hrnet/w48_fpd_w32_256x192": Row(28_536_113, S, 2, 96, FPD_HR_COCO),
 }
 
+# Bottom-up: parameters of COCO's, width, pixels of the input and of the heatmaps, weights of the background, GPUs.
+WHOLE = {
+    "w32/w32_4x_reg_delaysep_bg01_stn_512": (30_678_516, 32, 512, 128, (0.1,), 4),
+    "w48/w48_4x_reg_delaysep_bg01_stn_640": (66_803_428, 48, 640, 160, (0.1,), 8),
+    "w48/w48_2x_reg_delaysep_bg01_0025_stn_640": (66_895_941, 48, 640, 320, (0.1, 0.025), 8),
+}
+SCHEDULES = {
+    "coco": (12, 140, (90, 120), "train2017", "val2017"),
+    "crowdpose": (10, 300, (200, 260), "trainval", "test"),
+}
+    "coco": (12, 140, (90, 120), "train2017", "val2017"),
+    "crowdpose": (10, 300, (200, 260), "trainval", "test"),
+}
+ENDS = {"coco": "adam_lr1e-3_coco_x140", "crowdpose": "adam_lr1e-3_crowdpose_x300"}
+WHOLE_NAMES = {f"{data}/{name}_{ENDS[data]}": (data, name) for data in SCHEDULES for name in WHOLE}
+
 # What a student and its teacher must have in common, who see the same crops and are compared map by map.
 SHARED_WITH_TEACHER = {
     "dataset": ("dataset", "color_rgb"),
@@ -200,6 +217,43 @@ def test_network_of_our_own(name):
     assert weights(load_config(FILES[name])) > 0
 
 
+def test_every_bottom_up_file_is_a_published_one():
+    """But those of `mini/`, which are our own."""
+    others = {f"{data}/rescore_{data}" for data in SCHEDULES} | {f"inference_demo_{data}" for data in SCHEDULES}
+    assert {name for name in BOTTOM_UP if not name.startswith("mini/")} == set(WHOLE_NAMES) | others
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE_NAMES))
+def test_bottom_up_experiments(name):
+    data, network = WHOLE_NAMES[name]
+    config, (params, width, size, heatmap, background, gpus) = load_config(FILES[name]), WHOLE[network]
+    batch, epochs, steps, train, test = SCHEDULES[data]
+    assert (config.dataset.dataset, config.dataset.train_set, config.dataset.test_set) == (data, train, test)
+    assert config.arguments("model")["width"] == width
+    assert (config.model.image_size, config.model.heatmap_size) == ((size, size), (heatmap, heatmap))
+    codec = config.codec_settings()
+    # CrowdPose's centre has the sigma of its joints, and everybody has one; COCO leaves out the smallest.
+    assert codec["center_sigma"] == {"coco": 4, "crowdpose": 2}[data] and codec["bg_weight"] == background
+    assert config.dataset.center_least_area == {"coco": 32**2, "crowdpose": 0}[data]
+    assert (config.train.batch_size, config.train.end_epoch, config.train.lr_step) == (gpus * batch, epochs, steps)
+    assert (config.train.optimizer, config.train.lr, config.train.lr_factor) == ("adam", 1e-3, 0.1)
+    augmentation = config.dataset.rot_factor, config.dataset.min_scale, config.dataset.max_scale
+    assert augmentation == (30, 0.75, 1.5) and config.dataset.max_translate == 40
+    assert (config.loss.heatmaps_loss_factor, config.loss.offsets_loss_factor) == (1, 0.01)
+    assert config.test.flip_test and config.dataset.color_rgb and config.dataset.data_format == "zip"
+    assert data == "crowdpose" or weights(config) == params
+
+
+@pytest.mark.parametrize("data", SCHEDULES)
+def test_demonstrations_and_rescoring_are_of_the_published_network(data):
+    demo = load_config(FILES[f"inference_demo_{data}"])
+    network = next(name for name, of in WHOLE_NAMES.items() if of[0] == data and "w32" in name)
+    assert demo.codec_settings() == load_config(FILES[network]).codec_settings()
+    assert demo.arguments("model") == load_config(FILES[network]).arguments("model")
+    rescoring = load_config(FILES[f"{data}/rescore_{data}"]).rescore
+    assert rescoring == load_config(FILES[network]).rescore
+
+
 @pytest.mark.parametrize("name", sorted(name for name in FILES if name.startswith("fpd_")))
 def test_teacher_fits_its_student(name):
     student = load_config(FILES[name])
@@ -219,7 +273,7 @@ def test_table_of_published_weights_names_experiments():
             named.add(folder + row[1])
     unpublished = {name for name in ROWS if name.endswith("_caffe") or "hourglass/hg4_256" in name}
     unpublished |= {"coco/hourglass/hg8_256x192_d256x3_adam_lr2.5e-4", "fpd_mpii/hrnet/w48_fpd_w32_256x256"}
-    assert named == set(ROWS) - unpublished
+    assert named == (set(ROWS) - unpublished) | set(WHOLE_NAMES)
 
 
 @pytest.mark.parametrize("name", sorted(ORIGINALS))
