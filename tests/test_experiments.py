@@ -120,9 +120,6 @@ SCHEDULES = {
     "coco": (12, 140, (90, 120), "train2017", "val2017"),
     "crowdpose": (10, 300, (200, 260), "trainval", "test"),
 }
-    "coco": (12, 140, (90, 120), "train2017", "val2017"),
-    "crowdpose": (10, 300, (200, 260), "trainval", "test"),
-}
 ENDS = {"coco": "adam_lr1e-3_coco_x140", "crowdpose": "adam_lr1e-3_crowdpose_x300"}
 WHOLE_NAMES = {f"{data}/{name}_{ENDS[data]}": (data, name) for data in SCHEDULES for name in WHOLE}
 
