@@ -11,6 +11,7 @@ from typing import Any
 from paddlepose import config, plugins
 from paddlepose.commands import _options
 from paddlepose.core import rescore
+from paddlepose.core.rescore import Rescorer
 from paddlepose.engine import weights
 from paddlepose.engine.job import Job
 from paddlepose.engine.torch_file import write_torch
@@ -56,11 +57,23 @@ def _write(job: Job, state: State, path: Path, out: Path) -> None:
     print(f"=> {job.title}, {len(card.skeleton.joints)} joints, {'RGB' if card.rgb else 'BGR'}, {card.codec['name']}")
     print(f"=> {weights.put(model, state, path)}")
     if out.suffix == ".onnx":
-        print(f"=> Checked in onnxruntime: largest difference {export(model, card, out):.1e} of the output's scale")
+        rescorer = _rescorer(job)
+        difference = export(model, card, out, rescorer=rescorer)
+        print(f"=> Checked in onnxruntime: largest difference {difference:.1e} of the output's scale")
     elif out.suffix == ".pth":
         write_torch(weights.paddle_to_torch(weights.to_arrays(model.state_dict())), out)
     else:
         weights.save({"card": card.to_json(), "state_dict": model.state_dict()}, out)
+
+
+def _rescorer(job: Job) -> Rescorer | None:
+    """The rescoring network of a job, if its file is there; a line says which, or that there is none."""
+    path = job.config.rescore.model_file
+    if job.config.kind == "top_down" or path is None:
+        return None
+    found = job.rescorer if path.is_file() else None
+    print(f"=> Scores by {path}" if found else f"=> Scores are not learned ones: there is no file {path}")
+    return found
 
 
 def _write_trunk(state: State, path: Path, out: Path) -> None:

@@ -57,6 +57,9 @@ def load(path: Path, skeleton: Skeleton) -> Rescorer:
 
     Raises FileNotFoundError: no such file; ValueError: it has not the weights of one, or those for another skeleton.
     """
+    if not path.is_file():
+        ways = "paddlepose rescore_train writes one, RESCORE.USE false does without"
+        raise FileNotFoundError(f"RESCORE.MODEL_FILE {path}: no such file; {ways}")
     state, _ = weights.read(path)
     with entry(str(path)):
         return Rescorer(state, skeleton)

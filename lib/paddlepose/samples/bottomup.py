@@ -110,14 +110,14 @@ class BottomUpSamples:
 def with_centers(people: Sequence[Person], joints: int, least_area: float) -> Floats:
     """Joints (P, K + 1, 3: x, y, visibility) of people, the last their centre: the mean of the labelled ones of K.
 
-    Without a labelled joint it is the box's; somebody of a smaller area than `least_area` has none.
+    Without a labelled joint it is the box's; who has an area below `least_area`, or no box, has none.
     """
     made = []
     for person in people:
         points = person.joints * (person.joints[:, 2:] > 0)
         count = (points[:, 2] > 0).sum()
         center = points[:, :2].sum(0) / count if count else person.box[:2] + person.box[2:] / 2
-        has_center = person.area >= least_area
+        has_center = person.area >= least_area and person.box[2:].min() > 0
         made.append([*points, [*(center * has_center), has_center]])
     return np.array(made, np.float64).reshape(len(people), joints + 1, 3)
 
