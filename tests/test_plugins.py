@@ -75,7 +75,7 @@ def add_network(tmp_path, monkeypatch):
 
 
 def test_names():
-    assert plugins.names("datasets") == ["coco", "mpii"]
+    assert plugins.names("datasets") == ["coco", "crowdpose", "mpii"]
     assert "pose_resnet" in plugins.names("models")
 
 

@@ -27,6 +27,7 @@ def job(tmp_path):
     data, model = tmp_path / "data.npz", tmp_path / "new" / "rescore.pdparams"
     content = {
         "DATASET": {"DATASET": "coco", "ROOT": str(tmp_path)},
+        "MODEL": {"NAME": "regression_hrnet"},
         "CODEC": {"NAME": "regression"},
         "RESCORE": {"DATA_FILE": str(data), "MODEL_FILE": str(model), "END_EPOCH": 3, "HIDDEN_LAYER": 8},
     }

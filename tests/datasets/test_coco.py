@@ -215,7 +215,7 @@ def test_a_missing_picture(source, tmp_path):
     ("root", "message"),
     [
         ("nowhere", r"nowhere: no such data folder; data/README\.md"),
-        (".", r"person_keypoints_val\.json: no such file \(nor annotations/val\.json\), .*; data/README\.md"),
+        (".", r"person_keypoints_val\.json: no such file \(nor annotations/val\.json, .*\), .*; data/README\.md"),
     ],
 )
 def test_missing_labels(tmp_path, root, message):

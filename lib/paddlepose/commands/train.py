@@ -93,7 +93,7 @@ def train(job: Job, resume_from: Path | None) -> float:
     """
     options = job.config.train
     _check(job)
-    train_loader = job.loader(train=True)
+    train_loader, _ = job.loader(train=True), job.test_data
     model = job.network()
     step = Step(
         distributed.share(model),

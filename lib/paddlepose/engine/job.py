@@ -246,9 +246,9 @@ class Job:
         return {"": self.dataset.metric(source, self.folder, self.config.test)}
 
     @cached_property
-    def test_loader(self) -> Loader:
-        """`loader` of the test split, for a top-down network."""
-        return self.loader(train=False)
+    def test_data(self) -> Loader | list[ImageRecord]:
+        """What is measured on: the loader of the test split, or for a bottom-up network its pictures."""
+        return self.pictures() if self.config.kind == "bottom_up" else self.loader(train=False)
 
     @cached_property
     def rescorer(self) -> Rescorer | None:
@@ -274,10 +274,10 @@ class Job:
         """Figures on the test split, printed as a table; only the first of several processes has them."""
         options, metrics, predictor = self.config.test, self.metrics(), self.predictor(network, rescore=rescore)
         if isinstance(predictor, BottomUp):
-            result = evaluate.run_pictures(predictor, self.pictures(), metrics, batch_size=options.batch_size)
+            result = evaluate.run_pictures(predictor, self.test_data, metrics, batch_size=options.batch_size)
         else:
             result = evaluate.run(
-                predictor, self.test_loader, metrics, criterion=self.criterion, watch=watch, bias=options.bias
+                predictor, self.test_data, metrics, criterion=self.criterion, watch=watch, bias=options.bias
             )
         for tag, figures in result.figures.items() if result else ():
             if tag:
