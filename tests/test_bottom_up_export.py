@@ -51,14 +51,20 @@ def card_of(*, higher=False):
     return Card("bottom_up", "regression_hrnet", (64, 64), SKELETON, codec)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["", "higher"])
-def higher(request):
+@pytest.fixture(scope="module", params=[(False, False), (True, False), (True, True)], ids=["", "higher", "portable"])
+def form(request):
+    """Whether the network is the higher one, and its file the portable one."""
     return request.param
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["", "portable"])
-def portable(request):
-    return request.param
+@pytest.fixture(scope="module")
+def higher(form):
+    return form[0]
+
+
+@pytest.fixture(scope="module")
+def portable(form):
+    return form[1]
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,7 @@ def test_rescoring_end_to_end(road, caplog):
     assert len(tables(caplog)) == 4
 
 
+@pytest.mark.parametrize("road", ["coco"], indirect=True)
 def test_exported_file_gives_the_same_poses(road, caplog):
     folder, job, dataset = road
     model = folder / f"{dataset}.onnx"
@@ -128,6 +129,7 @@ def test_exported_file_gives_the_same_poses(road, caplog):
     assert (np.abs(one - other).max(-1) < 0.1).mean() > 0.8
 
 
+@pytest.mark.parametrize("road", ["coco"], indirect=True)
 @pytest.mark.parametrize(
     ("name", "picture"),
     [
@@ -156,6 +158,7 @@ def refused(capsys, *arguments: str) -> str:
     return line
 
 
+@pytest.mark.parametrize("road", ["coco"], indirect=True)
 def test_a_picture_that_is_too_long_is_refused(road, capsys):
     folder, job, _ = road
     cv2.imwrite(str(folder / "long.png"), np.zeros((20, 1000, 3), np.uint8))
