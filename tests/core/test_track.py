@@ -7,6 +7,8 @@ from paddlepose.core.nms import SIGMAS
 from paddlepose.core.track import Smoother, Tracker
 from paddlepose.core.types import Poses
 
+pytest.importorskip("scipy", reason="people get ids where scipy is installed")
+
 HEIGHT = 100.0  # pixels
 # Nose, eyes, ears, then shoulders, elbows, wrists, hips, knees, ankles, in heights.
 BODY = np.array(
