@@ -133,7 +133,8 @@ class TestSection(Section):
     batch_size: Positive = 32
     model_file: Path | None = None
     flip_test: bool = False
-    scale_factor: tuple[Annotated[float, Field(gt=0)], ...] = (1.0,)  # at which whole pictures are shown; one is 1
+    # At which whole pictures are shown; one is 1.
+    scale_factor: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = (1.0,)
     post_process: bool = True
     shift_heatmap: bool = True
     use_gt_bbox: bool = False

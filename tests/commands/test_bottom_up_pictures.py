@@ -3,7 +3,7 @@
 import json
 import logging
 from dataclasses import replace
-from types import SimpleNamespace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from paddlepose import runtime
 from paddlepose.commands import deploy, main
 from paddlepose.core.types import Poses
 
+EVERYBODY = Path(__file__).parents[2] / "experiments" / "mini" / "everybody.yaml"
 CORNERS = (8, 12), (20, 24), (40, 56)
 CARD = replace(tiny_onnx.CARD, kind="bottom_up", model="everybody")
 FOUND = Poses(
@@ -84,10 +85,10 @@ def test_a_bottom_up_model_finds_everybody(deployed):
 @pytest.mark.parametrize(
     ("options", "flips", "scales"),
     [
-        ([], True, (1.0,)),
-        (["--flip-test"], True, (1.0,)),
-        (["--no-flip"], False, (1.0,)),
-        (["--scales", "0.5,1,2"], True, (0.5, 1.0, 2.0)),
+        ([], True, [1]),
+        (["--flip-test"], True, [1]),
+        (["--no-flip"], False, [1]),
+        (["--scales", "0.5,1,2"], True, [0.5, 1, 2]),
     ],
 )
 def test_flip_test_and_scales(deployed, made, options, flips, scales):
@@ -121,10 +122,7 @@ def test_a_detector_looks_at_each_frame_of_a_video(made, tmp_path):
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ("everybody.onnx", ["--scales", "a,b"], "--scales a,b: expected numbers above 0, and 1 among them"),
-        ("everybody.onnx", ["--scales", "0.5,2"], "--scales 0.5,2: expected numbers above 0, and 1 among them"),
-        ("everybody.onnx", ["--scales", "1,-2"], "--scales 1,-2: expected numbers"),
-        ("everybody.onnx", ["--scales", "1,nan"], "--scales 1,nan: expected numbers"),
+        ("everybody.onnx", ["--scales", "a,b"], "--scales a,b: expected numbers such as 0.5,1,2"),
         ("everybody.onnx", ["--scales", "1,"], "--scales 1,: expected numbers"),
         ("everybody.onnx", ["--bbox", "1,2,3,4"], "--bbox is for top-down models: everybody finds the people itself"),
         ("everybody.onnx", ["--boxes", "b.json"], "--boxes is for top-down models: everybody finds"),
@@ -148,28 +146,21 @@ def test_mistakes_are_one_line(made, picture, tmp_path, capsys, model, options, 
 
 @pytest.mark.parametrize(
     ("options", "flips", "scales"),
-    [([], True, (1.0, 0.5)), (["--no-flip"], False, (1.0, 0.5)), (["--scales", "1,2"], True, (1.0, 2.0))],
+    [([], True, [1, 0.5]), (["--no-flip"], False, [1, 0.5]), (["--scales", "1,2"], True, [2, 1])],
 )
-def test_infer_does_as_the_configuration_says(picture, tmp_path, monkeypatch, options, flips, scales):
+def test_infer_does_as_the_configuration_says(monkeypatch, options, flips, scales):
+    pytest.importorskip("paddle")
     from paddlepose.commands import infer
+    from paddlepose.engine.job import Job
 
-    def predictor(network, card, **how):
-        found.append(how)
-        return Everybody()
+    def run(predictor, _):
+        found.append((predictor.flip_test, predictor.scales))
+        return 0
 
     found = []
-    test = SimpleNamespace(flip_test=True, scale_factor=(1.0, 0.5))
-    job = SimpleNamespace(
-        card=CARD,
-        config=SimpleNamespace(test=test),
-        rescorer="rescorer",
-        choose_device=lambda: None,
-        trained_network=lambda _: None,
-    )
-    monkeypatch.setattr(infer._options, "job", lambda _: job)
-    monkeypatch.setattr(infer, "BottomUp", predictor)
+    monkeypatch.setattr(Job, "trained_network", lambda *_: None)
     monkeypatch.setattr(infer, "as_network", lambda model: model)
-    arguments = ["--cfg", "a.yaml", "--img", picture, "--out", tmp_path / "out", *options]
-    assert infer.main([str(argument) for argument in arguments]) == 0
-    assert found == [{"flip_test": flips, "scales": scales, "rescorer": "rescorer"}]
-    assert len(json.loads((tmp_path / "out" / "a_result.json").read_text())["people"]) == 2
+    monkeypatch.setattr(infer._pictures, "run", run)
+    settings = ["TEST.FLIP_TEST", "true", "TEST.SCALE_FACTOR", "1,0.5"]
+    assert infer.main(["--cfg", str(EVERYBODY), "--img", "a.png", *settings, *options]) == 0
+    assert found == [(flips, scales)]

@@ -14,6 +14,7 @@ from paddlepose.engine.job import Job
 # Switches of the seeds' command lines and the settings that they turn on.
 _SWITCHES = {
     "flip_test": ("TEST.FLIP_TEST", "true"),
+    "no_flip": ("TEST.FLIP_TEST", "false"),
     "post_process": ("TEST.POST_PROCESS", "true"),
     "shift_heatmap": ("TEST.SHIFT_HEATMAP", "true"),
     "use_detect_bbox": ("TEST.USE_GT_BBOX", "false"),
@@ -24,6 +25,7 @@ _VALUES = {
     "workers": "WORKERS",
     "batch_size": "TRAIN.BATCH_SIZE",
     "coco_bbox_file": "TEST.COCO_BBOX_FILE",
+    "scales": "TEST.SCALE_FACTOR",
     "tcfg": "KD.TEACHER_CFG",
 }
 

@@ -5,13 +5,11 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 from paddlepose import runtime
 from paddlepose.commands import _video
@@ -49,21 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", action="store_true", help="of a video, write the drawn frames as pictures too")
 
 
-def parse_scales(text: str) -> tuple[float, ...]:
-    """Scales written `0.5,1,2`. Raises ValueError: these are no numbers above 0, or 1 is not among them."""
-    with suppress(ValueError):
-        numbers = tuple(map(float, text.split(",")))
-        if 1 in numbers and all(0 < number < np.inf for number in numbers):
-            return numbers
-    raise ValueError(f"--scales {text}: expected numbers above 0, and 1 among them, such as 0.5,1,2")
-
-
 def load(path: Path, arguments: argparse.Namespace, **options: Any) -> TopDown | BottomUp:
     """Predictor of an exported file as the options say, a bottom-up one with flip test unless they say otherwise.
 
     `options` and what is raised are those of `runtime.load`; raises ValueError: --scales is wrong.
     """
-    predictor = runtime.load(path, scales=parse_scales(arguments.scales or "1"), **options)
+    try:
+        scales = [float(scale) for scale in (arguments.scales or "1").split(",")]
+    except ValueError:
+        raise ValueError(f"--scales {arguments.scales}: expected numbers such as 0.5,1,2") from None
+    predictor = runtime.load(path, scales=scales, **options)
     predictor.flip_test = (arguments.flip_test or predictor.card.kind == "bottom_up") and not arguments.no_flip
     return predictor
 

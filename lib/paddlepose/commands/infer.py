@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paddlepose.commands import _options, _pictures
-from paddlepose.core.predict import BottomUp, TopDown
 from paddlepose.engine.evaluate import as_network
 
 
@@ -18,12 +17,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = _options.parse(parser, argv)
     job = _options.job(arguments)
     job.choose_device()
-    network = as_network(job.trained_network(arguments.model_file))
-    if job.card.kind == "bottom_up":
-        test = job.config.test
-        scales = _pictures.parse_scales(arguments.scales) if arguments.scales else test.scale_factor
-        how = {"flip_test": test.flip_test and not arguments.no_flip, "scales": scales}
-        predictor = BottomUp(network, job.card, rescorer=job.rescorer, **how)
-    else:
-        predictor = TopDown(network, job.card, flip_test=arguments.flip_test)
+    predictor = job.predictor(as_network(job.trained_network(arguments.model_file)))
+    if job.card.kind == "top_down":
+        predictor.flip_test = arguments.flip_test  # as in `deploy`, whatever the YAML file says
     return _pictures.run(predictor, arguments)

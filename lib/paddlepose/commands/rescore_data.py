@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def write(job: Job) -> None:
-    """Write what a job's network finds in pictures with labels, each process in its share of them.
+    """Write what a job's network finds in pictures with labels.
 
     Raises ValueError: the split has no labels.
     """
@@ -30,11 +30,9 @@ def write(job: Job) -> None:
         raise ValueError(f"DATASET.TEST_SET {job.config.dataset.test_set}: has no labels; name a training split")
     records = [record for record in job.pictures() if record.people or record.ignore]
     predictor = job.predictor(as_network(job.trained_network()), rescore=False)
-    own = records[distributed.rank() :: distributed.world()]
-    for record, _, poses in everybody(predictor, own, job.config.test.batch_size):
+    for record, (_, poses) in everybody(predictor, records, job.config.test.batch_size):
         metric.add(record, poses)
-    shares = distributed.gather(metric.rows)
     if distributed.rank() == 0:
-        found = matches(metric.labels, [row for share in shares for row in share], metric.kind, job.skeleton.sigmas)
+        found = matches(metric.labels, metric.rows, metric.kind, job.skeleton.sigmas)
         found.save(job.config.rescore.data_file, job.skeleton)
         print(f"=> {len(found.oks)} poses of {len(records)} pictures in {job.config.rescore.data_file}")

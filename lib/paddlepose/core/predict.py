@@ -82,7 +82,7 @@ class BottomUp:
 
         Raises ValueError: 1 is not among the scales, or one is not above 0.
         """
-        if 1 not in scales or min(scales) <= 0:
+        if 1 not in scales or not all(0 < scale < np.inf for scale in scales):
             raise ValueError(f"scales {', '.join(map(str, scales))}: expected numbers above 0, and 1 among them")
         self.network = network
         self.card = card

@@ -1,7 +1,7 @@
 """Measuring a network on a data set: the same predictor that draws poses on pictures, fed by a loader."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -97,27 +97,32 @@ def run_pictures(
 
     With several processes each takes a share; only the first gets the result.
     """
-    own = records[distributed.rank() :: distributed.world()]
-    shares = distributed.gather([found[1:] for found in everybody(predictor, own, batch_size)])
-    if distributed.rank():
-        return None
-    for first, share in enumerate(shares):
-        for record, poses in zip(records[first :: distributed.world()], share, strict=True):
-            for metric, of_metric in zip(metrics.values(), poses, strict=True):
-                metric.add(record, of_metric)
-    return _result(metrics)
+    for record, poses in everybody(predictor, records, batch_size):
+        for metric, of_metric in zip(metrics.values(), poses, strict=True):
+            metric.add(record, of_metric)
+    return None if distributed.rank() else _result(metrics)
 
 
 def everybody(
     predictor: BottomUp, records: Sequence[ImageRecord], batch_size: int
-) -> Iterator[tuple[ImageRecord, Poses, Poses]]:
-    """Each record with its people's poses before and after they snap; so many pictures are read at a time."""
+) -> Iterable[tuple[ImageRecord, tuple[Poses, Poses]]]:
+    """Each record with its people's poses before and after they snap; so many pictures are read at a time.
+
+    With several processes each takes a share; only the first gets the poses, the others get nothing.
+    """
+    rank, world = distributed.rank(), distributed.world()
+    shares = distributed.gather(list(_poses(predictor, records[rank::world], batch_size)))
+    found = {first + i * world: poses for first, share in enumerate(shares) for i, poses in enumerate(share)}
+    return () if rank else [(record, found[i]) for i, record in enumerate(records)]
+
+
+def _poses(predictor: BottomUp, records: Sequence[ImageRecord], batch_size: int) -> Iterator[tuple[Poses, Poses]]:
     with tqdm(total=len(records), desc="Test", unit="picture", disable=None, leave=False) as bar:
         for start in range(0, len(records), batch_size):
             group = records[start : start + batch_size]
             pictures = [read_picture(record.path) for record in group]
-            for record, picture, answer in zip(group, pictures, predictor.answers(pictures), strict=True):
-                yield record, predictor.poses(answer, picture, snap=False), predictor.poses(answer, picture)
+            for picture, answer in zip(pictures, predictor.answers(pictures), strict=True):
+                yield predictor.poses(answer, picture, snap=False), predictor.poses(answer, picture)
                 bar.update()
             if start // batch_size % _LINES == 0:
                 _LOG.info("Test: [%d/%d] %.1f pictures/s", start, len(records), bar.format_dict["rate"] or 0)
