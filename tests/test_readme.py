@@ -10,11 +10,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import paddle
 import pytest
 
 from paddlepose import load_config
 from paddlepose.commands import main
-from paddlepose.engine import weights
+from paddlepose.engine import rescoring, weights
 from paddlepose.engine.job import Job
 from paddlepose.engine.torch_file import write_torch
 from paddlepose.models import build_network
@@ -79,25 +80,34 @@ def test_command(clone, run, command):
 
 
 def former_commands() -> list[str]:
-    """The right column of the table of the other systems' commands."""
-    section = README.split("## The commands of PPNet")[1].split("\n## ")[0]
-    return re.findall(r"^\| .* \| `(paddlepose .*)` \|$", section, re.M)
+    """The right columns of the tables of the other systems' commands."""
+    section = README.split("## The commands of PPNet")[1].split("## Everybody at once")[0]
+    return re.findall(r"^\| .* \| `((?:paddlepose|python) .*)` \|$", section, re.M)
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """A clone with a few drawn people and the demo's picture."""
+    """A clone with a few drawn people, and the demos' picture and video."""
     folder = make_clone(tmp_path_factory.mktemp("published"), "images")
-    make = [sys.executable, "data/make_mini.py", "mpii", "coco", "--train", "2", "--valid", "1", "--size", "160x120"]
-    subprocess.run(make, cwd=folder, check=True, capture_output=True)
+    make = [sys.executable, "data/make_mini.py", "mpii", "coco", "crowdpose", "--train", "2", "--valid", "1"]
+    subprocess.run([*make, "--size", "160x120"], cwd=folder, check=True, capture_output=True)
+    for images in ("crowdpose/images", "coco/images/train2017", "coco/images/val2017"):
+        path = folder / "data" / images
+        shutil.make_archive(str(path), "zip", path.parent, path.name)
     cv2.imwrite(str(folder / "images" / "0.jpg"), np.full((600, 1100, 3), 128, np.uint8))
+    writer = cv2.VideoWriter(str(folder.parent / "multi_people.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 64))
+    writer.write(np.full((64, 64, 3), 128, np.uint8))
+    writer.release()
     return folder
 
 
-# Networks that take too long are made narrower over the command's own YAML; sizes of input and maps stay.
+# Networks that take too long are made narrower over the command's own YAML; sizes of input and maps stay, but those of
+# whole pictures.
 NARROWER = {
     "pose_hrnet": ["MODEL.WIDTH", "8"],
     "hourglass": ["MODEL.NUM_FEATURES", "32"],
+    "regression_hrnet": ["MODEL.WIDTH", "4", "MODEL.REGRESSION_CHANNELS", "8"]
+    + ["MODEL.IMAGE_SIZE", "[64, 64]", "MODEL.HEATMAP_SIZE", "[16, 16]"],
     "pose_resnet": ["MODEL.DEPTH", "18", "MODEL.NUM_DECONV_FILTERS", "[32, 32, 32]"],
 }
 
@@ -120,6 +130,9 @@ def write_weights(path, config):
 def test_command_of_another_system(published, run, monkeypatch, command):
     """Each by itself, with few people, one epoch, and new weights under the published names."""
     monkeypatch.chdir(published)
+    if command.startswith("python"):
+        run(published, command)
+        return
     words = command.split()
     option = dict(pairwise(words))
     settings = [word for key in option if re.fullmatch("[A-Z]+[.][A-Z_]+", key) for word in (key, option[key])]
@@ -127,6 +140,10 @@ def test_command_of_another_system(published, run, monkeypatch, command):
     model_file = Path(option["--model-file"]) if "--model-file" in option else config.test.model_file
     for path in (model_file, config.train.checkpoint, config.model.pretrained):
         write_weights(path, config)
+    if config.rescore.model_file and words[1] == "valid":
+        config.rescore.model_file.parent.mkdir(parents=True, exist_ok=True)
+        skeleton = Job(config, "published").skeleton
+        paddle.save(rescoring.network(skeleton, 8).state_dict(), str(config.rescore.model_file))
     if config.kd.teacher_file:
         teacher, _ = narrower(config.kd.teacher_cfg)
         write_weights(config.kd.teacher_file, teacher)

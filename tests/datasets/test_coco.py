@@ -85,7 +85,7 @@ def test_detected_people_equal_the_golden(golden, source, tmp_path, caplog):
     assert caplog.messages == [
         f"=> Total boxes: {len(table['detections'])}",
         "=> Total boxes after fliter low score@0.1: 63",
-        "=> load 63 samples",
+        f"=> load 63 samples in {len(records)} pictures",
     ]
 
 
