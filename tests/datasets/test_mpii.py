@@ -34,7 +34,7 @@ def test_regions_of_the_mini_set_equal_the_golden(golden, real_data, caplog):
     regions = [record.people[0].region for record in records]
     np.testing.assert_allclose([r.center for r in regions], samples["out__mpii_mini_db_center"], atol=1e-4)
     np.testing.assert_allclose([r.size / 200 for r in regions], samples["out__mpii_mini_db_scale"], atol=1e-6)
-    assert caplog.messages == ["=> load 5 samples in 4 pictures"]
+    assert caplog.messages == ["=> load 5 samples in 5 pictures"]
 
 
 def test_joints_of_the_mini_set_equal_the_golden(golden, real_data):
