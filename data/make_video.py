@@ -99,15 +99,20 @@ def _size(text: str) -> Size:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write the video that the command line names."""
+    """Write the video that the command line names; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("file", type=Path, help="video to write, .webm or .mp4; the truth goes to .jsonl beside it")
     parser.add_argument("--frames", type=int, default=250, help="%(default)s are ten seconds")
     parser.add_argument("--size", type=_size, default=(320, 240), metavar="WIDTHxHEIGHT", help="of the frames")
     parser.add_argument("--seed", type=int, default=0, help="other seeds, other people")
     arguments = parser.parse_args(argv)
-    make_video(arguments.file, arguments.frames, arguments.size, arguments.seed)
+    try:
+        make_video(arguments.file, arguments.frames, arguments.size, arguments.seed)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     print(f"{arguments.file}: {arguments.frames} frames")
+    return 0
     return 0
 
 

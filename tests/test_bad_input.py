@@ -295,7 +295,7 @@ def test_weights_that_run_code_are_not_read(refused, project):
 @pytest.mark.parametrize("command", ["valid", "infer", "export"])
 def test_no_training_yet(refused, project, command):
     options = ["--img", project.picture] if command == "infer" else []
-    pattern = "final_state.pdparams: no such file of weights; train first, or name another by --model-file"
+    pattern = "final_state.pdparams: no such file of weights; train first, or name another as TEST.MODEL_FILE"
     match(refused(command, "--cfg", project.cfg, *options), pattern)
 
 

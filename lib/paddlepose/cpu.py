@@ -13,7 +13,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 def set_environment() -> None:
     """Set what the user's environment leaves open: threads of the matrix library, and AVX2 in it on AMD."""
     processes = int(os.environ.get("PADDLE_LOCAL_SIZE", "1"))
-    os.environ.setdefault("MKL_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # Linux; others
+    os.environ.setdefault("MKL_NUM_THREADS", str(max(1, cores // processes)))
     os.environ.setdefault("KMP_BLOCKTIME", "1")  # ms; idle threads soon leave their core to the data loader's workers
     if _is_amd():
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")  # else Paddle's matrix library takes its slowest path

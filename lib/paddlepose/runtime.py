@@ -40,7 +40,7 @@ class OrtNetwork:
         Raises FileNotFoundError: there is no such file; ValueError: it is no ONNX file, or has no card that can be
         read, or CUDA is asked for and not there, or `threads` is below 1.
         """
-        path = Path(path)
+        path = self._path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such model")
         self.session = _open_session(path, threads, device)
@@ -56,13 +56,22 @@ class OrtNetwork:
         self._fixed_batch = image.shape[0] if isinstance(image.shape[0], int) else None
 
     def __call__(self, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The outputs (B, ...) for images (B, 3, H, W); in several turns where the file has a fixed batch."""
+        """The outputs (B, ...) for images (B, 3, H, W); in several turns where the file has a fixed batch.
+
+        Raises ValueError: onnxruntime cannot run the network on them, for want of memory for one.
+        """
         if self._fixed_batch is None:
-            return self.session.run(None, {self._input_name: images})
+            return self._run(images)
         filled = np.pad(images, [(0, -len(images) % self._fixed_batch), (0, 0), (0, 0), (0, 0)])
-        batches = np.split(filled, len(filled) // self._fixed_batch)
-        turns = [self.session.run(None, {self._input_name: batch}) for batch in batches]
+        turns = [self._run(batch) for batch in np.split(filled, len(filled) // self._fixed_batch)]
         return [np.concatenate(parts)[: len(images)] for parts in zip(*turns, strict=True)]
+
+    def _run(self, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        try:
+            return self.session.run(None, {self._input_name: images})
+        except Exception as error:  # onnxruntime's errors have no other base
+            shape = "x".join(map(str, images.shape))
+            raise ValueError(f"{self._path}: cannot be run on {shape}: {str(error).splitlines()[0]}") from error
 
 
 def load(

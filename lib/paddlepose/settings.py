@@ -134,7 +134,7 @@ class TestSection(Section):
     model_file: Path | None = None
     flip_test: bool = False
     # At which whole pictures are shown; one is 1.
-    scale_factor: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = (1.0,)
+    scale_factor: tuple[Annotated[float, Field(gt=0, multiple_of=0.5, allow_inf_nan=False)], ...] = (1.0,)
     post_process: bool = True
     shift_heatmap: bool = True
     use_gt_bbox: bool = False

@@ -113,3 +113,31 @@ def test_up_interpolate_gives_the_golden(golden):
             assert np.allclose(made, numbers[key], atol=1e-6), key
             tried += 1
     assert tried > 2
+
+
+def peaks(*spots: tuple[int, int], joints: int = 17, height: float = 0.5) -> Answer:
+    """Maps of 64 x 64 with people whose joints stand in a column below their centres (x, y) in the maps' pixels."""
+    heat, positions = np.zeros((joints + 1, 64, 64), np.float32), np.zeros((2 * joints, 64, 64), np.float32)
+    for x, y in spots:
+        heat[-1, y, x] = height
+        positions[::2, y, x], positions[1::2, y, x] = x, y + np.arange(joints)
+    return Answer([heat], [positions], up_interpolate(heat, (256, 256)))
+
+
+def test_no_centre_above_zero_is_nobody():
+    answer = peaks((20, 20))
+    answer.heatmaps[0][-1] = -answer.heatmaps[0][-1] - 0.01
+    assert len(Codec((256, 256), (64, 64)).decode(answer)) == 0
+
+
+@pytest.mark.parametrize("joints", [1, 3, 10, 17])
+def test_people_of_any_number_of_joints_are_kept_apart(joints):
+    xy, center = Codec((256, 256), (64, 64)).find(peaks((5, 5), (30, 30), (50, 10), joints=joints))
+    assert xy[:, 0].tolist() == [[20, 20], [200, 40], [120, 120]] and center.tolist() == [0.5, 0.5, 0.5]
+
+
+def test_like_poses_are_one():
+    xy, _ = Codec((256, 256), (64, 64)).find(peaks((20, 20), (20, 24), joints=3))
+    assert len(xy) == 2
+    xy, _ = Codec((256, 256), (64, 64), dist_threshold=20).find(peaks((20, 20), (20, 24), joints=3))
+    assert len(xy) == 1

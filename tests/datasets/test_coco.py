@@ -326,3 +326,10 @@ def test_metric(source, tmp_path, extra, kind):
     metric = coco.metric(source(TABLE | {"images": [TABLE["images"][0] | extra]}), tmp_path / "out", OPTIONS)
     assert (metric.headline, metric.kind, metric.category) == ("AP", kind, 3)
     assert metric.results == tmp_path / "out" / "results" / "keypoints_train_results_0.json"
+
+
+@pytest.mark.parametrize(("outline", "kept"), [([], 0), ("", 0), ([[1, 1, 9, 1, 9, 9]], 1)])
+def test_outlines_of_people_without_joints_are_ignored_regions(source, outline, kept):
+    row = changed(id=2, keypoints=[0] * 6, segmentation=outline)["annotations"]
+    (record,) = coco.pictures(source(TABLE | {"annotations": [*TABLE["annotations"], *row]}), train=True)
+    assert len(record.ignore) == kept

@@ -190,10 +190,13 @@ class Codec:
         stride = self.input_size[0] / self.heatmap_size[0]
         strides = [width / heatmap.shape[-1] for heatmap in answer.heatmaps]
         most = answer.heatmaps[strides.index(stride)][-1].max()
-        poses, scores = [], []
+        poses, scores = [np.empty((0, (len(answer.fused) - 1), 2))], [np.empty(0, np.float32)]
         for heatmap, positions, pixels in zip(answer.heatmaps, answer.positions, strides, strict=True):
+            highest = heatmap[-1].max()
+            if min(highest, most) <= 0:  # nobody's centre; divided by it, the lowest places would be the highest
+                continue
             share = np.float32(1 if pixels == stride else self.scale_decrease)
-            center = share * heatmap[-1] / max(heatmap[-1].max(), np.float32(1e-12)) * most
+            center = share * heatmap[-1] / max(highest, np.float32(1e-12)) * most
             rows, columns = local_maxima(center, self._window(center), self.max_num_people)
             heat = center[rows, columns]
             kept = heat > self.keypoint_threshold * share
@@ -210,7 +213,7 @@ class Codec:
     def _without_copies(self, xy: Floats, scores: NDArray[np.float32]) -> tuple[Floats, NDArray[np.float32]]:
         """One pose of each group of like ones, the best."""
         near = ((xy[:, None] - xy) ** 2).sum(-1) < self.dist_threshold**2
-        alike = near.sum(-1) > self.overlap_threshold
+        alike = near.sum(-1) > min(self.overlap_threshold, xy.shape[1] - 1)
         done, kept = np.zeros(len(xy), bool), []
         for group, is_done in zip(alike, done, strict=True):  # a view: groups before may have marked this one
             best = np.where(group, scores, -1).argmax()

@@ -15,6 +15,7 @@ from paddlepose import runtime
 from paddlepose.commands import _video
 from paddlepose.core.boxes import BoxSource, Rows, boxes_around, parse_box, read_boxes
 from paddlepose.core.draw import draw
+from paddlepose.core.files import entry
 from paddlepose.core.image import Picture, read_picture
 from paddlepose.core.media import Video, is_video, sources
 from paddlepose.core.predict import BottomUp, TopDown
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load(path: Path, arguments: argparse.Namespace, **options: Any) -> TopDown | BottomUp:
-    """Predictor of an exported file as the options say, a bottom-up one with flip test unless they say otherwise.
+    """Predictor of an exported file: top-down with flip test if the options say so, bottom-up unless they say no.
 
     `options` and what is raised are those of `runtime.load`; raises ValueError: --scales is wrong.
     """
@@ -57,7 +58,7 @@ def load(path: Path, arguments: argparse.Namespace, **options: Any) -> TopDown |
     except ValueError:
         raise ValueError(f"--scales {arguments.scales}: expected numbers such as 0.5,1,2") from None
     predictor = runtime.load(path, scales=scales, **options)
-    predictor.flip_test = (arguments.flip_test or predictor.card.kind == "bottom_up") and not arguments.no_flip
+    predictor.flip_test = not arguments.no_flip if predictor.card.kind == "bottom_up" else arguments.flip_test
     return predictor
 
 
@@ -87,7 +88,7 @@ def _check(predictor: TopDown | BottomUp, arguments: argparse.Namespace) -> None
     model, is_bottom_up = predictor.card.model, predictor.card.kind == "bottom_up"
     if given and is_bottom_up:
         raise ValueError(f"{given[0]} is for top-down models: {model} finds the people itself")
-    if arguments.scales and not is_bottom_up:
+    if arguments.scales and not is_bottom_up and not arguments.detector:
         raise ValueError(f"--scales is for bottom-up models: {model} is a top-down one")
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)}: give one of them")
@@ -141,9 +142,9 @@ class _Worker:
     def _finder(self, path: Path, size: tuple[int, int]) -> Callable[[Picture], Poses]:
         """Function that finds the poses in the picture, or the frames, of (width, height) at `path`."""
         if self.predictor.card.kind == "bottom_up":
-            return self._find_everybody
+            return entry(str(path))(self._find_everybody)
         if self.detector:
-            return lambda picture: self._find_in(picture, boxes_around(self.detector(picture)))
+            return entry(str(path))(lambda picture: self._find_in(picture, boxes_around(self.detector(picture))))
         boxes = self.boxes(path, size)
         return lambda picture: self._find_in(picture, boxes)
 

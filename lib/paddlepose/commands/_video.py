@@ -44,7 +44,8 @@ def follower(skeleton: Skeleton, frame_rate: float, *, smooth: bool) -> Callable
     try:
         tracker = Tracker(skeleton.sigmas or [_SIGMA] * len(skeleton.joints))
     except ModuleNotFoundError:
-        _LOG.warning("scipy is not installed: people get no ids%s; pip install scipy", ", --smooth none" * smooth)
+        without = ", --smooth does nothing" if smooth else ""
+        _LOG.warning("scipy is not installed: people get no ids%s; pip install scipy", without)
         return lambda poses: (poses, None)
     smoother = Smoother(frame_rate) if smooth else None
 

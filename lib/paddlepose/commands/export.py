@@ -27,7 +27,8 @@ def main(argv: Sequence[str]) -> int:
     job = _options.job(arguments)
     job.choose_device()
     model = job.trained_network(arguments.model_file)
-    card = replace(job.card, source={"experiment": job.name, "weights": str(arguments.model_file or "final_state")})
+    weights = arguments.model_file or job.config.test.model_file or "final_state"
+    card = replace(job.card, source={"experiment": job.name, "weights": str(weights)})
     print("=> Converting...")
     if card.kind == "bottom_up":
         difference = export(model, card, arguments.out, portable=arguments.portable, rescorer=job.rescorer)

@@ -1,4 +1,4 @@
-"""Train a rescoring network: `paddlepose rescore_train --cfg experiments/rescore_coco.yaml`."""
+"""Train a rescoring network: `paddlepose rescore_train --cfg experiments/coco/rescore_coco.yaml`."""
 
 from collections.abc import Sequence
 

@@ -45,6 +45,9 @@ def main(argv: Sequence[str]) -> int:
         if not (resume_from / expected).is_file():
             raise FileNotFoundError(f"--resume_model {resume_from}: expected a folder that has {expected}")
     job.start("train")
+    if distributed.rank() == 0:
+        with written_beside(job.folder / "config.yaml") as unfinished:
+            unfinished.write_text(job.config.dump())
     with logging_redirect_tqdm():
         train_in_stages(job, resume_from)
     return 0

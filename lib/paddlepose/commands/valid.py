@@ -32,8 +32,8 @@ def measure(job: Job, path: Path | None) -> None:
     """
     if path and path.suffix == ".onnx":
         network = OrtNetwork(path)
-        for name in ("input_size", "rgb", "skeleton"):
-            own, asked = getattr(network.card, name), getattr(job.card, name)
+        for name in ("kind", "input_size", "rgb", "skeleton", "heatmap_size", "bg_weight"):
+            own, asked = (getattr(card, name, card.codec.get(name)) for card in (network.card, job.card))
             if own != asked:
                 raise ValueError(f"{path}: its card's {name} is {own}, but the configuration asks for {asked}")
     else:

@@ -27,6 +27,8 @@ def written_beside(path: Path) -> Iterator[Path]:
         yield beside
         beside.replace(path)
     except OSError as error:
+        if " was not written: " in str(error):  # of a file inside the block, which names it
+            raise
         raise OSError(f"{path} was not written: {error.strerror or error}") from error
     finally:
         with suppress(OSError):

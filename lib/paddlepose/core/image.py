@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def _read_bytes(path: Path) -> bytes:
         return file.read(members[member])
     except KeyError:
         raise FileNotFoundError(f"{path}: the archive has no such member") from None
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path}: damaged in the archive ({error}): copy or download it again") from error
 
 
 @lru_cache(maxsize=8)

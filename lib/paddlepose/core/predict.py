@@ -80,10 +80,10 @@ class BottomUp:
         `flip_test` averages over a picture and its mirror image, and all the `scales`, of which one is 1. `rescorer`
         changes the scores of the poses.
 
-        Raises ValueError: 1 is not among the scales, or one is not above 0.
+        Raises ValueError: 1 is not among the scales, or one is no multiple of 0.5: networks take sides of 32 n pixels.
         """
-        if 1 not in scales or not all(0 < scale < np.inf for scale in scales):
-            raise ValueError(f"scales {', '.join(map(str, scales))}: expected numbers above 0, and 1 among them")
+        if 1 not in scales or not all(0 < scale < np.inf and scale % 0.5 == 0 for scale in scales):
+            raise ValueError(f"scales {', '.join(map(str, scales))}: expected multiples of 0.5, and 1 among them")
         self.network = network
         self.card = card
         self.flip_test = flip_test
@@ -101,12 +101,12 @@ class BottomUp:
         Raises ValueError: a picture is far longer than wide, or wider than long.
         """
         sizes = [self._sizes(picture) for picture in pictures]
-        found: list[Answer] = [None] * len(pictures)
+        found: dict[int, Answer] = {}
         for _, group in groupby(sorted(range(len(pictures)), key=sizes.__getitem__), key=sizes.__getitem__):
             alike = list(group)
             for i, answer in zip(alike, self._of_like_size([pictures[i] for i in alike]), strict=True):
                 found[i] = answer
-        return found
+        return [found[i] for i in range(len(pictures))]
 
     def poses(self, answer: Answer, picture: Picture, *, snap: bool = True) -> Poses:
         """Poses in pixels of the picture; with `snap` the regressed joints move to the heatmaps' peaks.

@@ -39,6 +39,8 @@ def features(poses: Poses, skeleton: Skeleton) -> NDArray[np.float32]:
     A skeleton that is neither COCO's nor CrowdPose's has its limbs as links, all of which make the unit of length.
     """
     links, unit = _LINKS.get(skeleton.name, (skeleton.limbs, range(len(skeleton.limbs))))
+    if not links:
+        raise ValueError(f"the skeleton '{skeleton.name}' has no limbs, which rescoring needs: DATASET.SKELETON.LIMBS")
     a, b = np.array(links).T
     direction = poses.xy[:, a] - poses.xy[:, b]
     length = np.hypot(*np.moveaxis(direction, -1, 0))

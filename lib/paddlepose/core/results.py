@@ -61,7 +61,7 @@ def video_results(
     `frames` each is a picture as well, `<stem>_frames/00000001.jpg` by its number. All appear when the block ends well.
     VP8 takes even sizes only: a last odd row or column is left out.
 
-    Raises OSError: the folder or the files cannot be written.
+    Raises OSError: the folder or the files cannot be written; ValueError: no VP8 video has frames of that size.
     """
     with (
         written_beside(_result(stem, ".webm")) as film,
@@ -73,7 +73,7 @@ def video_results(
             writer = cv2.VideoWriter(str(film), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), frame_rate, frame_size)
         at_exit.callback(writer.release)
         if not writer.isOpened():
-            raise OSError(f"OpenCV cannot write a VP8 video of {frame_size[0]}x{frame_size[1]} pixels")
+            raise ValueError(f"{stem}: OpenCV cannot write a VP8 video of {frame_size[0]}x{frame_size[1]} pixels")
         folder = at_exit.enter_context(_frames(stem.with_name(f"{stem.name}_frames"))) if frames else None
         numbers = count(0, step)
 

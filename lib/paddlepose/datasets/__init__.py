@@ -1,4 +1,7 @@
-"""Annotation files to image records: one file a data set, with `skeleton`, `records` and `metric` of a `Source`."""
+"""Annotation files to image records: one file a data set, with `skeleton`, `records` and `metric` of a `Source`.
+
+One that has whole pictures for bottom-up networks has `pictures` and `picture_metric` too.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

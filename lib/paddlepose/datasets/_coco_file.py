@@ -36,7 +36,7 @@ def read(source: Source) -> CocoFile:
     fit its joints.
     """
     names = [f"annotations/{kind}{source.split}.json" for kind in ("person_keypoints_", "")]
-    if "test" in source.split:
+    if source.split.startswith("test"):
         names.insert(0, f"annotations/image_info_{source.split}.json")  # COCO's test splits have images without labels
     path = _disk.find_labels(source.root, *names, f"json/crowdpose_{source.split}.json")
     content = read_json(path)
@@ -64,7 +64,7 @@ def objects(path: Path, rows: Any, title: str) -> Sequence[Row]:
 def _described(path: Path, category: Row, source: Source) -> Skeleton:
     """The skeleton of a category; its limbs count joints from 1, and those beyond its joints are another's."""
     joints = category.get("keypoints") or source.skeleton.get("joints")
-    if not joints and "test" in source.split:
+    if not joints and source.split.startswith("test"):
         joints = _skeleton.COCO.joints
     name = category.get("name", "people")
     if not joints:

@@ -81,7 +81,7 @@ def pictures(source: Source, *, train: bool) -> list[ImageRecord]:
                 box = np.array(row["bbox"], np.float64)
                 area = float(row.get("area", OUTLINE_SHARE * box[2] * box[3]))
                 people[number].append(Person(points, Region.from_box(box, source.aspect), box, area, crowd=crowd))
-            ignore[number] += [row["segmentation"]] if "segmentation" in row and (crowd or not labelled) else []
+            ignore[number] += [row["segmentation"]] if row.get("segmentation") and (crowd or not labelled) else []
     numbers = [number for number in labels.images if not train or number in ignore]
     if not numbers:
         raise ValueError(f"{labels.path}: none of its images has an annotation of a person")
@@ -133,7 +133,7 @@ def cleaned(box: Sequence[float], image_size: tuple[int, int]) -> NDArray[np.flo
 
 def _folder(source: Source) -> Path:
     """Where the pictures are; COCO keeps those of all its test splits in `test2017`."""
-    names = ["test2017", source.split] if "test" in source.split else [source.split]
+    names = ["test2017", source.split] if source.split.startswith("test") else [source.split]
     images = source.root / "images"
     if not source.archive:
         return next((images / name for name in names if (images / name).is_dir()), images)

@@ -46,9 +46,10 @@ def records(source: Source) -> list[ImageRecord]:
         raise ValueError(f"{labels}: a list of people was expected, each with image, center, scale, joints, joints_vis")
     folder = source.root / ("images.zip@" if source.archive else "images")
     found = []
+    labelled = not source.split.startswith("test")
     for i, row in enumerate(people):
         with entry(f"{labels}: person {i}"):
-            found.append(ImageRecord(i, folder / row["image"], (_person(row, labelled="test" not in source.split),)))
+            found.append(ImageRecord(i, folder / row["image"], (_person(row, labelled=labelled),)))
     return _disk.checked(found, labels)
 
 
@@ -71,6 +72,6 @@ def metric(source: Source, out: Path, options: "TestSection") -> Pckh:
     Raises FileNotFoundError: the .mat file with the ground truth is missing; ValueError: it is not what it should be.
     """
     del options
-    has_figures = "test" not in source.split
+    has_figures = not source.split.startswith("test")
     truth = Truth.read(_disk.find_labels(source.root, f"annot/gt_{source.split}.mat")) if has_figures else None
     return Pckh(out / "pred.mat", truth)

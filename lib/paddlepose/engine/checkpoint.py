@@ -76,7 +76,7 @@ class Checkpoints:
         self.step.optimizer.set_state_dict(optimizer | arrays)
         if scaler:
             self.step.scaler.load_state_dict(scaler)
-        if self.step.ema and mean:
-            self.step.ema.load(mean)
+        if self.step.ema:
+            self.step.ema.load(mean or self.model.state_dict())
         _LOG.info("=> loaded checkpoint '%s' (epoch %d)", path, epoch)
         return epoch

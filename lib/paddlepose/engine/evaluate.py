@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from paddle import nn
 from tqdm import tqdm
 
+from paddlepose.core.files import entry
 from paddlepose.core.image import read_picture
 from paddlepose.core.predict import BottomUp, Network, TopDown
 from paddlepose.core.types import ImageRecord, Poses
@@ -121,7 +122,9 @@ def _poses(predictor: BottomUp, records: Sequence[ImageRecord], batch_size: int)
         for start in range(0, len(records), batch_size):
             group = records[start : start + batch_size]
             pictures = [read_picture(record.path) for record in group]
-            for picture, answer in zip(pictures, predictor.answers(pictures), strict=True):
+            with entry(", ".join(str(record.path) for record in group)):
+                answers = predictor.answers(pictures)
+            for picture, answer in zip(pictures, answers, strict=True):
                 yield predictor.poses(answer, picture, snap=False), predictor.poses(answer, picture)
                 bar.update()
             if start // batch_size % _LINES == 0:

@@ -211,7 +211,7 @@ class Job:
         """
         path = path or self.config.test.model_file or self.folder / "final_state.pdparams"
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such file of weights; train first, or name another by --model-file")
+            raise FileNotFoundError(f"{path}: no such file of weights; train first, or name another as TEST.MODEL_FILE")
         model = self._built_network()
         _LOG.info("=> loading model from %s", path)
         weights.load(model, path, card=self.card)
@@ -260,11 +260,16 @@ class Job:
         return rescoring.load(options.model_file, self.skeleton) if options.use and options.model_file else None
 
     def predictor(self, network: Network, *, rescore: bool = True) -> TopDown | BottomUp:
-        """What finds poses with a network as the section TEST says; `rescore` as RESCORE does, if it says so."""
+        """What finds poses with a network as the section TEST says; `rescore` as RESCORE does, if it says so.
+
+        Where RESCORE names no weights, those in an exported network's file count.
+        """
         options = self.config.test
         if self.config.kind == "top_down":
             return TopDown(network, self.card, flip_test=options.flip_test)
-        rescorer = self.rescorer if rescore else None
+        rescorer = None
+        if rescore and self.config.rescore.use:
+            rescorer = self.rescorer or getattr(network, "rescorer", None)
         scales = options.scale_factor
         return BottomUp(network, self.card, flip_test=options.flip_test, scales=scales, rescorer=rescorer)
 

@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from paddlepose import cpu
-from paddlepose.core.files import written_beside
 from paddlepose.engine import distributed
 from paddlepose.experiment import Config
 
@@ -16,15 +15,13 @@ _LOG = logging.getLogger(__name__)
 def start_log(folder: Path, name: str, config: Config) -> None:
     """Begin the log with the command line, the settings and the machine; the first of several processes alone logs.
 
-    The folder gets the file of that name, and the settings as `config.yaml`.
+    The folder gets the file of that name.
     """
     if distributed.rank():
         logging.getLogger().setLevel(logging.ERROR)
         return
     folder.mkdir(parents=True, exist_ok=True)
     _log_to_file(folder / name)
-    with written_beside(folder / "config.yaml") as unfinished:
-        unfinished.write_text(config.dump())
     for text in (" ".join(sys.argv), config.dump(), cpu.describe()):
         _LOG.info("%s", text)
 

@@ -9,6 +9,7 @@ from faster_coco_eval import mask as outlines
 from numpy.typing import NDArray
 
 from paddlepose import codecs
+from paddlepose.core.files import entry
 from paddlepose.core.geometry import transform
 from paddlepose.core.image import Picture, read_picture, to_input, warp
 from paddlepose.core.types import Card, ImageRecord, Person
@@ -127,9 +128,10 @@ def labelled_mask(ignore: Sequence[Any], picture_size: tuple[int, int]) -> NDArr
     width, height = picture_size
     mask = np.ones((height, width), bool)
     for outline in ignore:
-        encoded = outline
-        if isinstance(outline, list) or isinstance(outline["counts"], list):
-            encoded = outlines.frPyObjects(outline, height, width)
-        for one in encoded if isinstance(encoded, list) else [encoded]:
-            mask &= outlines.decode(one) == 0
+        with entry("an outline"):
+            encoded = outline
+            if isinstance(outline, list) or isinstance(outline["counts"], list):
+                encoded = outlines.frPyObjects(outline, height, width)
+            for one in encoded if isinstance(encoded, list) else [encoded]:
+                mask &= outlines.decode(one) == 0
     return mask
