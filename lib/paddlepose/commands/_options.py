@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from paddlepose import cpu
@@ -64,17 +63,4 @@ def job(arguments: argparse.Namespace) -> Job:
     if arguments.gpus is not None:
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", arguments.gpus)
         settings += ["DEVICE", "gpu"]
-    return job_of(arguments.cfg, settings)
-
-
-def job_of(path: Path, settings: Sequence[str] = ()) -> Job:
-    """The job of an experiment's YAML file, with settings over it.
-
-    Raises ValueError: the configuration is wrong; one line a mistake.
-    """
-    return Job(load_config(path, settings), path.stem)
-
-
-def parse(result: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """Arguments of a command line, with settings allowed before and after options."""
-    return result.parse_intermixed_args(argv)
+    return Job(load_config(arguments.cfg, settings), arguments.cfg.stem)

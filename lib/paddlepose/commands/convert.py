@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from paddlepose import config, plugins
-from paddlepose.commands import _options
 from paddlepose.core import rescore
 from paddlepose.core.rescore import Rescorer
 from paddlepose.engine import weights
@@ -19,7 +18,6 @@ from paddlepose.engine.weights import State
 from paddlepose.experiment import Config
 from paddlepose.export import export
 from paddlepose.models import build_network, network_class
-from paddlepose.models._layers import Shapes
 
 _HOME = Path(__file__).parents[3] / "experiments"  # where the package is used as it was cloned
 _KINDS = (".pdparams", ".onnx", ".pth")
@@ -41,7 +39,10 @@ def main(argv: Sequence[str]) -> int:
     if out.resolve() == arguments.file.resolve():
         raise ValueError(f"--out {out}: this is the file that is read; name another")
     state, _ = weights.read(arguments.file)
-    job = _options.job_of(arguments.cfg) if arguments.cfg else _recognised(state, arguments.file)
+    if arguments.cfg:
+        job = Job(config.load_config(arguments.cfg), arguments.cfg.stem)
+    else:
+        job = _recognised(state, arguments.file)
     if job is None:
         _write_trunk(state, arguments.file, out)
     else:
@@ -95,7 +96,8 @@ def _write_trunk(state: State, path: Path, out: Path) -> None:
 def _recognised(state: State, path: Path) -> Job | None:
     """The experiment whose network has these weights, or its settings alone where there is no such experiment."""
     shapes = {key: value.shape for key, value in state.items()}
-    known = ((name, _arguments(name, shapes)) for name in plugins.names("models"))
+    recognise = {name: getattr(network_class(name), "arguments_from", None) for name in plugins.names("models")}
+    known = ((name, arguments_from(shapes)) for name, arguments_from in recognise.items() if arguments_from)
     name, arguments = next(((name, found) for name, found in known if found), (None, None))
     if name is None:
         return None
@@ -106,7 +108,7 @@ def _recognised(state: State, path: Path) -> Job | None:
     for experiment in sorted(
         path for kind in ("coco", "crowdpose", "mpii") for path in (_HOME / kind).glob("*/*.yaml")
     ):
-        job = _options.job_of(experiment)
+        job = Job(config.load_config(experiment), experiment.stem)
         model, own = job.config.model, job.config.arguments("model")
         if model.name != name:
             continue
@@ -120,12 +122,6 @@ def _recognised(state: State, path: Path) -> Job | None:
         raise ValueError(f"{path}: weights of {name} for {joints} joints: name their experiment by --cfg")
     print(f"=> In no experiment: {name} {arguments} for {size[0]}x{size[1]}; else write one and name it by --cfg")
     return _usual(like.config, arguments, _USUAL[joints][0], size)
-
-
-def _arguments(name: str, shapes: Shapes) -> dict[str, Any] | None:
-    """What a network's own `arguments_from` says, if it has one."""
-    recognise = getattr(network_class(name), "arguments_from", None)
-    return recognise(shapes) if recognise else None
 
 
 def _usual(like: Config, arguments: dict[str, Any], dataset: str, size: tuple[int, int]) -> Job:

@@ -23,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--portable", action="store_true", help="for runtimes without ONNX's DeformConv; bottom-up only"
     )
-    arguments = _options.parse(parser, argv)
+    arguments = parser.parse_intermixed_args(argv)
     job = _options.job(arguments)
     job.choose_device()
     model = job.trained_network(arguments.model_file)

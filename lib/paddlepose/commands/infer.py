@@ -14,7 +14,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--post-process", action="store_true", help="refine maxima by a quarter of a pixel")
     parser.add_argument("--shift-heatmap", action="store_true", help="align mirrored heatmaps by one pixel")
     _pictures.add_arguments(parser)
-    arguments = _options.parse(parser, argv)
+    arguments = parser.parse_intermixed_args(argv)
     job = _options.job(arguments)
     job.choose_device()
     predictor = job.predictor(as_network(job.trained_network(arguments.model_file)))

@@ -5,26 +5,16 @@ from collections.abc import Sequence
 from paddlepose.commands import _options
 from paddlepose.engine import distributed
 from paddlepose.engine.evaluate import as_network, everybody
-from paddlepose.engine.job import Job
 from paddlepose.metrics.matches import matches
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
     parser = _options.parser("Write the poses found in the test split, and how right they are, to RESCORE.DATA_FILE.")
-    job = _options.job(_options.parse(parser, argv))
+    job = _options.job(parser.parse_intermixed_args(argv))
     if job.config.kind != "bottom_up":
         raise ValueError(f"MODEL.NAME {job.config.model.name}: only poses of bottom-up networks are rescored")
     job.start("rescore_data")
-    write(job)
-    return 0
-
-
-def write(job: Job) -> None:
-    """Write what a job's network finds in pictures with labels.
-
-    Raises ValueError: the split has no labels.
-    """
     metric = job.metrics()["final"]
     if metric.labels is None:
         raise ValueError(f"DATASET.TEST_SET {job.config.dataset.test_set}: has no labels; name a training split")
@@ -36,3 +26,4 @@ def write(job: Job) -> None:
         found = matches(metric.labels, metric.rows, metric.kind, job.skeleton.sigmas)
         found.save(job.config.rescore.data_file, job.skeleton)
         print(f"=> {len(found.oks)} poses of {len(records)} pictures in {job.config.rescore.data_file}")
+    return 0

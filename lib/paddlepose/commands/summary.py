@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--no-time", action="store_false", dest="time", help="leave out the time of a forward pass")
     parser.add_argument("--gpus", help="number of the GPU to use")
     parser.add_argument("settings", nargs="*", metavar="KEY VALUE", help="settings over the file's: MODEL.DEPTH 101")
-    arguments = _options.parse(parser, argv)
+    arguments = parser.parse_intermixed_args(argv)
     header = ["Experiments", "Input", "Joints", "Parameters", "M", "GFLOPs", "GMACs", *["ms"] * arguments.time]
     for cells in (header, ["---"] * len(header), *_rows(arguments)):
         print(f"| {' | '.join(cells)} |")

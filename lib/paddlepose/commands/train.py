@@ -20,7 +20,7 @@ from paddlepose.engine.debug import DebugPictures
 from paddlepose.engine.ema import Ema
 from paddlepose.engine.evaluate import Result, as_network
 from paddlepose.engine.job import Job
-from paddlepose.engine.report import TestWatch, TrainWatch
+from paddlepose.engine.report import TrainWatch, Watch
 from paddlepose.engine.train import Step, fit
 
 _BEST = "model_best.pdparams"
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--tcfg", type=Path, help="the teacher's YAML file, as KD.TEACHER_CFG")
     parser.add_argument("--resume", action="store_true", help="go on from the output folder's checkpoint")
     parser.add_argument("--resume_model", type=Path, help="go on from the checkpoint in this folder")
-    arguments = _options.parse(parser, argv)
+    arguments = parser.parse_intermixed_args(argv)
     job = _options.job(arguments)
     resume_from = job.folder if arguments.resume or job.config.train.resume else None
     if arguments.resume_model:
@@ -116,7 +116,7 @@ def train(job: Job, resume_from: Path | None) -> float:
     distributed.wait_for_first(f"{job.name}: start")
     writer = LogWriter(str(job.visual_folder)) if main_process else None
     watch = TrainWatch(job.config, writer, _pictures(job, "train"))
-    test_watch = TestWatch(job.config, _pictures(job, "val"))
+    test_watch = Watch(job.config, _pictures(job, "val"))
     rate = optim.learning_rate(options, len(train_loader))
     if job.teacher and first == options.begin_epoch:
         job.measure(job.teacher.as_network(), test_watch, title=f"teacher {job.teacher.name}")

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from paddlepose.commands import _options
 from paddlepose.engine.evaluate import as_network
-from paddlepose.engine.job import Job
-from paddlepose.engine.report import TestWatch
+from paddlepose.engine.report import Watch
 from paddlepose.runtime import OrtNetwork
 
 
@@ -18,18 +17,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--use-detect-bbox", action="store_true", help="boxes from the detections file, not the labels")
     parser.add_argument("--coco-bbox-file", type=Path, help="the detections file")
     _options.add_test_switches(parser)
-    arguments = _options.parse(parser, argv)
+    arguments = parser.parse_intermixed_args(argv)
     job = _options.job(arguments)
     job.start("valid")
-    measure(job, arguments.model_file or job.config.test.model_file)
-    return 0
-
-
-def measure(job: Job, path: Path | None) -> None:
-    """Print the table with the weights of `path`, or of the ONNX file there.
-
-    Raises ValueError: the ONNX file takes other input or finds other joints than the configuration says.
-    """
+    path = arguments.model_file or job.config.test.model_file
     if path and path.suffix == ".onnx":
         network = OrtNetwork(path)
         for name in ("kind", "input_size", "rgb", "skeleton", "heatmap_size", "bg_weight"):
@@ -38,4 +29,5 @@ def measure(job: Job, path: Path | None) -> None:
                 raise ValueError(f"{path}: its card's {name} is {own}, but the configuration asks for {asked}")
     else:
         network = as_network(job.trained_network(path))
-    job.measure(network, TestWatch(job.config), rescore=True)
+    job.measure(network, Watch(job.config), rescore=True)
+    return 0

@@ -17,8 +17,8 @@ from paddlepose.core.predict import BottomUp, Network, TopDown
 from paddlepose.core.types import ImageRecord, Poses
 from paddlepose.engine import distributed
 from paddlepose.engine.loader import Loader
-from paddlepose.engine.report import Average
-from paddlepose.engine.train import Criterion, Watch
+from paddlepose.engine.report import Average, Watch
+from paddlepose.engine.train import Criterion
 from paddlepose.metrics import Metric
 from paddlepose.samples.topdown import TopDownSamples
 

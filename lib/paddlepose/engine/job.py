@@ -20,6 +20,7 @@ from paddlepose.datasets import _unlabelled
 from paddlepose.engine import distributed, evaluate, rescoring, weights
 from paddlepose.engine.loader import Loader
 from paddlepose.engine.log import start_log
+from paddlepose.engine.report import Watch
 from paddlepose.engine.teacher import KeptMaps, Teacher
 from paddlepose.engine.train import Criterion
 from paddlepose.experiment import Config
@@ -274,7 +275,7 @@ class Job:
         return BottomUp(network, self.card, flip_test=options.flip_test, scales=scales, rescorer=rescorer)
 
     def measure(
-        self, network: Network, watch: evaluate.Watch, *, title: str | None = None, rescore: bool = False
+        self, network: Network, watch: Watch, *, title: str | None = None, rescore: bool = False
     ) -> evaluate.Result | None:
         """Figures on the test split, printed as a table; only the first of several processes has them."""
         options, metrics, predictor = self.config.test, self.metrics(), self.predictor(network, rescore=rescore)

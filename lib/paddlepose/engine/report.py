@@ -84,10 +84,11 @@ def _accuracy(meters: Meters) -> list[str]:
     return [f"Accuracy {meters.accuracy.value:.3f} ({meters.accuracy.mean:.3f})"] if meters.accuracy else []
 
 
-class _Watch:
-    """Meters of the present epoch; every PRINT_FREQ steps something is said."""
+class Watch:
+    """What looks at a run through a data set: meters of the present epoch; every PRINT_FREQ steps a line is said."""
 
     def __init__(self, config: Config, pictures: DebugPictures | None = None) -> None:
+        """Save `pictures` with the lines, where they are wanted."""
         self.config = config
         self.locate = getattr(codecs.build(config.codec_settings()), "locate", None)
         self.pictures = pictures
@@ -123,10 +124,10 @@ class _Watch:
 
     def say(self, number: int, count: int) -> None:
         """Print the meters at step `number`, whose batch has `count` samples."""
-        raise NotImplementedError
+        _LOG.info(test_line(self.meters, step=number, steps=self.steps))
 
 
-class TrainWatch(_Watch):
+class TrainWatch(Watch):
     """Lines and scalars of training."""
 
     def __init__(self, config: Config, writer: "LogWriter | None", pictures: DebugPictures | None) -> None:
@@ -149,11 +150,3 @@ class TrainWatch(_Watch):
             scalars |= {"acc": meters.accuracy} if meters.accuracy else {}
             for name, meter in {**scalars, "lr": meters.rate}.items():
                 self.writer.add_scalar(f"train_{name}", meter.value, self.epoch * steps + number)
-
-
-class TestWatch(_Watch):
-    """Lines of validation."""
-
-    def say(self, number: int, count: int) -> None:
-        """The test line."""
-        _LOG.info(test_line(self.meters, step=number, steps=self.steps))

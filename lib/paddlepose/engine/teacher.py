@@ -12,6 +12,7 @@ import numpy as np
 import paddle
 from numpy.typing import NDArray
 from paddle import Tensor, nn
+from paddle.nn import functional as F
 
 from paddlepose import codecs
 from paddlepose.core.types import Card
@@ -86,18 +87,10 @@ def _check(card: Card, student: Card) -> None:
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (B, C, h, w) in another `size` (width, height), bilinear between pixels."""
-    height, width = maps.shape[2:]
-    if (width, height) == size:
+    """Maps (B, C, h, w) in another `size` (width, height), bilinear; pixel i is at i * old / new, as crops have it."""
+    if tuple(maps.shape[:1:-1]) == size:
         return maps
-    rows, columns = _between(height, size[1]), _between(width, size[0])
-    return paddle.matmul(paddle.matmul(paddle.to_tensor(rows), maps), paddle.to_tensor(columns), transpose_y=True)
-
-
-def _between(old: int, new: int) -> NDArray[np.float32]:
-    """Shares (new, old) of old pixels in new ones; new pixel i lies at i * old / new, as crops of other sizes do."""
-    place = np.minimum(np.arange(new) * old / new, old - 1)
-    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(old))).astype(np.float32)
+    return F.interpolate(maps, size[::-1], mode="bilinear", align_mode=1)
 
 
 class KeptMaps:

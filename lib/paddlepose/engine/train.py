@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import paddle
 from paddle import Tensor, nn
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from paddlepose.engine.ema import Ema
 from paddlepose.engine.loader import Loader
+from paddlepose.engine.report import Watch
 
 Criterion = Callable[[list[Tensor], Mapping[str, Tensor]], dict[str, Tensor]]
 
@@ -59,21 +60,6 @@ class Step:
             if self.ema:
                 self.ema.update()
         return outputs, losses
-
-
-class Watch(Protocol):
-    """What looks at a run: told of every epoch's begin, every batch that is loaded, and every step that is done."""
-
-    def begin(self, epoch: int, steps: int) -> None:
-        """An epoch of `steps` steps begins."""
-
-    def loaded(self) -> None:
-        """A batch is there."""
-
-    def stepped(
-        self, number: int, batch: Mapping[str, Tensor], outputs: list[Tensor], losses: Mapping[str, Any]
-    ) -> None:
-        """Step `number` of the epoch is done."""
 
 
 def fit(

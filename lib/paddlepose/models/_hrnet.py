@@ -33,22 +33,14 @@ class Stem(nn.Layer):
         return self.layer1(x)
 
 
-def _up(channels_in: int, channels_out: int, scale: int) -> nn.Sequential:
-    """From a lower resolution to a higher: 1x1 convolution, batch norm, and each pixel `scale` x `scale` times."""
-    return nn.Sequential(conv1x1(channels_in, channels_out), nn.BatchNorm2D(channels_out), Upsample(scale))
-
-
-def _down(channels_in: int, channels_out: int, links: int) -> nn.Sequential:
-    """From a higher resolution to a lower: 3x3 convolutions of stride 2; the last widens, and has no ReLU."""
-    chain = [conv_bn_relu(channels_in, channels_in, 2) for _ in range(links - 1)]
-    return nn.Sequential(*chain, nn.Sequential(conv3x3(channels_in, channels_out, 2), nn.BatchNorm2D(channels_out)))
-
-
 def _fuse_layer(widths: Sequence[int], i: int, j: int) -> nn.Layer:
-    """What leads from branch j to output i."""
+    """What leads from branch j to output i: up by repeated pixels, or down by strides, where the last has no ReLU."""
     if i == j:
         return nn.Identity()
-    return _up(widths[j], widths[i], 2 ** (j - i)) if j > i else _down(widths[j], widths[i], i - j)
+    if j > i:
+        return nn.Sequential(conv1x1(widths[j], widths[i]), nn.BatchNorm2D(widths[i]), Upsample(2 ** (j - i)))
+    chain = [conv_bn_relu(widths[j], widths[j], 2) for _ in range(i - j - 1)]
+    return nn.Sequential(*chain, nn.Sequential(conv3x3(widths[j], widths[i], 2), nn.BatchNorm2D(widths[i])))
 
 
 class Module(nn.Layer):
@@ -78,13 +70,10 @@ class Module(nn.Layer):
         return self.fuse(self.branch(x))
 
 
-class _Stage(nn.Sequential):
+def _stage(count: int, widths: Sequence[int], outputs: int) -> nn.Sequential:
     """Modules one after another; the last gives `outputs` branches, the others all."""
-
-    def __init__(self, count: int, widths: Sequence[int], outputs: int) -> None:
-        blocks = [_BLOCKS] * len(widths)
-        rest = [Module(widths, blocks, len(widths)) for _ in range(count - 1)]
-        super().__init__(*rest, Module(widths, blocks, outputs))
+    counts = [len(widths)] * (count - 1) + [outputs]
+    return nn.Sequential(*(Module(widths, [_BLOCKS] * len(widths), n) for n in counts))
 
 
 def _transition(old: Sequence[int], new: Sequence[int]) -> nn.LayerList:
@@ -104,7 +93,7 @@ class HRNetBody(Stem):
             new = [width * 2**i for i in range(stage)]
             outputs = branches if stage == max(_MODULES) else stage
             setattr(self, f"transition{stage - 1}", _transition(old, new))
-            setattr(self, f"stage{stage}", _Stage(count, new, outputs))
+            setattr(self, f"stage{stage}", _stage(count, new, outputs))
             old = new
 
     def features(self, image: Tensor) -> list[Tensor]:

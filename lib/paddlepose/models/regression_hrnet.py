@@ -33,6 +33,9 @@ class Transformer(nn.Layer):
         self.transform_matrix_conv2 = BiasedConv2D(channels, 4, 3, padding=1)
         self.stn_conv2 = DeformableConv(channels, channels, dilation)
         self.bn2 = nn.BatchNorm2D(channels)
+        for conv in (self.transform_matrix_conv1, self.transform_matrix_conv2):
+            nn.initializer.Constant(0.0)(conv.weight)
+            nn.initializer.Assign(paddle.eye(2).flatten())(conv.bias)  # a plain convolution, to begin with
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same."""
@@ -91,6 +94,8 @@ class Network(HRNetBody):
             self.deconv_layers = nn.Sequential(nn.Sequential(up, block))
             finals.append(final_conv(deconv_channels, num_joints, 1))
         self.final_layers = nn.LayerList(finals)
+        for layer in finals:
+            nn.initializer.Normal(0.0, 0.001)(layer.weight)  # maps are nearly empty; others are unlearnt for long
 
     @staticmethod
     def arguments_from(shapes: Shapes) -> dict[str, Any] | None:
