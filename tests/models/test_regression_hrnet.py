@@ -230,6 +230,21 @@ def test_new_weights(higher):
             assert 5e-4 < values.std() < 2e-3, name
 
 
+def test_a_small_network_is_recognised():
+    small = {**SMALL, "num_modules": (1, 2, 1), "stem_width": 16}
+    model = network_class("regression_hrnet")(5, **small)
+    shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    known = network_class("regression_hrnet").arguments_from(shapes)
+    assert known == {"num_joints": 5, "higher": False, **small}
+    with pytest.raises(ValueError, match=r"NUM_MODULES \[1, 2\]: expected three numbers"):
+        network_class("regression_hrnet")(5, num_modules=[1, 2])
+
+
+def test_a_network_that_nothing_was_loaded_into_begins_with_plain_convolutions():
+    block = Transformer(8, 1)
+    assert block.offset(block.transform_matrix_conv1(paddle.randn([1, 8, 6, 6]))).abs().max() == 0
+
+
 @pytest.mark.parametrize("higher", [False, True])
 def test_outputs(higher):
     """Shapes, and every weight gets a gradient."""

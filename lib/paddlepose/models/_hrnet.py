@@ -8,26 +8,25 @@ from paddle import Tensor, nn
 
 from paddlepose.models._layers import BasicBlock, Bottleneck, Upsample, conv1x1, conv3x3, conv_bn_relu
 
-# Modules of stages 2, 3 and 4 (section 3, "Instantiation"); stage n has n branches of four blocks.
-_MODULES = {2: 1, 3: 4, 4: 3}
+MODULES = (1, 4, 3)  # of stages 2, 3 and 4 (section 3, "Instantiation"); stage n has n branches of four blocks
 _BLOCKS = 4
 
 
 class Stem(nn.Layer):
-    """Two convolutions of stride 2 and four bottlenecks: 256 channels at a quarter of the input's size."""
+    """Two convolutions of stride 2 and four bottlenecks: 4 `width` channels at a quarter of the input's size."""
 
-    def __init__(self) -> None:
-        """The layers; there is nothing to choose."""
+    def __init__(self, width: int = 64) -> None:
+        """`width` is 64 in the paper."""
         super().__init__()
-        self.conv1 = conv3x3(3, 64, 2)
-        self.bn1 = nn.BatchNorm2D(64)
-        self.conv2 = conv3x3(64, 64, 2)
-        self.bn2 = nn.BatchNorm2D(64)
+        self.conv1 = conv3x3(3, width, 2)
+        self.bn1 = nn.BatchNorm2D(width)
+        self.conv2 = conv3x3(width, width, 2)
+        self.bn2 = nn.BatchNorm2D(width)
         self.relu = nn.ReLU()
-        self.layer1 = nn.Sequential(Bottleneck(64, 64), *(Bottleneck(256, 64) for _ in range(3)))
+        self.layer1 = nn.Sequential(Bottleneck(width, width), *(Bottleneck(4 * width, width) for _ in range(3)))
 
     def stem(self, image: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to features (B, 256, H / 4, W / 4)."""
+        """Images (B, 3, H, W) to features (B, 4 width, H / 4, W / 4)."""
         x = self.relu(self.bn1(self.conv1(image)))
         x = self.relu(self.bn2(self.conv2(x)))
         return self.layer1(x)
@@ -85,13 +84,20 @@ def _transition(old: Sequence[int], new: Sequence[int]) -> nn.LayerList:
 class HRNetBody(Stem):
     """Features at a quarter of the input's size and below, from an image whose sides are multiples of 32."""
 
-    def __init__(self, width: int, *, branches: int = 1) -> None:
-        """Branches of `width`, 2, 4 and 8 `width` channels, of which the last module gives the first `branches`."""
-        super().__init__()
-        old = [256]
-        for stage, count in _MODULES.items():
+    def __init__(
+        self, width: int, *, branches: int = 1, modules: Sequence[int] = MODULES, stem_width: int = 64
+    ) -> None:
+        """Branches of `width`, 2, 4 and 8 `width` channels, of which the last module gives the first `branches`.
+
+        Raises ValueError: `modules` has not three numbers, of stages 2, 3 and 4.
+        """
+        if len(modules) != len(MODULES):
+            raise ValueError(f"NUM_MODULES {list(modules)}: expected three numbers, of stages 2, 3 and 4")
+        super().__init__(stem_width)
+        old = [4 * stem_width]
+        for stage, count in enumerate(modules, 2):
             new = [width * 2**i for i in range(stage)]
-            outputs = branches if stage == max(_MODULES) else stage
+            outputs = branches if stage == 4 else stage
             setattr(self, f"transition{stage - 1}", _transition(old, new))
             setattr(self, f"stage{stage}", _stage(count, new, outputs))
             old = new

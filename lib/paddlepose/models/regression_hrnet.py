@@ -5,6 +5,7 @@ Heatmap-Guided Adaptive Keypoint Estimates). Its heads look where a matrix at ea
 convolutions are deformable ones.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import paddle
@@ -12,7 +13,7 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 from paddlepose.models._deform import TAPS, DeformableConv
-from paddlepose.models._hrnet import HRNetBody
+from paddlepose.models._hrnet import MODULES, HRNetBody
 from paddlepose.models._layers import BasicBlock, BiasedConv2D, Positive, Shapes, conv_bn_relu, final_conv, init_normal
 
 
@@ -64,12 +65,15 @@ class Network(HRNetBody):
         higher: bool = False,
         regression_channels: Positive = 256,
         deconv_channels: Positive = 48,
+        num_modules: Sequence[Positive] = MODULES,
+        stem_width: Positive = 64,
     ) -> None:
         """For `num_joints`, of which the centre is none; `width` is 32 or 48 as published.
 
-        Offsets come from `regression_channels`, heatmaps at half the input's size from `deconv_channels`.
+        Offsets come from `regression_channels`, heatmaps at half the input's size from `deconv_channels`. With fewer
+        `num_modules` in stages 2, 3 and 4 and a lesser `stem_width` a narrow network learns on a CPU.
         """
-        super().__init__(width, branches=4)
+        super().__init__(width, branches=4, modules=num_modules, stem_width=stem_width)
         self.num_joints = num_joints
         self.higher = higher
         joined = 15 * width
@@ -106,6 +110,9 @@ class Network(HRNetBody):
         deconv = shapes.get("deconv_layers.0.0.0.weight")
         arguments = {"num_joints": joints, "width": width, "higher": deconv is not None}
         arguments["regression_channels"] = shapes["final_layers.1.weight"][1]
+        arguments["stem_width"] = shapes["conv1.weight"][0]
+        modules = [{key.split(".")[1] for key in shapes if key.startswith(f"stage{stage}.")} for stage in (2, 3, 4)]
+        arguments["num_modules"] = tuple(map(len, modules))
         return arguments | ({"deconv_channels": deconv[1]} if deconv else {})
 
     def init_weights(self) -> None:
