@@ -16,6 +16,7 @@ from paddlepose.models.regression_hrnet import DeformableConv, Transformer
 from paddlepose.runtime import OrtNetwork
 
 SKELETON = Skeleton("three", ("a", "b", "c"), ((0, 1),), ((0, 1), (1, 2)))
+SMALL = {"width": 8, "regression_channels": 16, "deconv_channels": 8, "num_modules": (1, 1, 1), "stem_width": 16}
 SIZES = [(1, 64, 64), (2, 64, 64), (2, 96, 160), (1, 160, 32)]  # batch, height, width
 
 
@@ -33,7 +34,7 @@ RESCORER = rescorer()
 def build(*, higher=False):
     """A narrow network whose taps move by some pixels and whose statistics are not the fresh ones."""
     paddle.seed(0)
-    model = network_class("regression_hrnet")(3, width=8, higher=higher, regression_channels=16, deconv_channels=8)
+    model = network_class("regression_hrnet")(3, higher=higher, **SMALL)
     for block in model.sublayers():
         if isinstance(block, Transformer):
             for conv in (block.transform_matrix_conv1, block.transform_matrix_conv2):

@@ -22,11 +22,13 @@ from paddlepose.metrics.matches import Matches
 ROOT = Path(__file__).parents[1]
 SMALLER = {
     "MODEL.WIDTH": "4",
+    "MODEL.STEM_WIDTH": "8",
     "MODEL.REGRESSION_CHANNELS": "8",
     "MODEL.IMAGE_SIZE": "[64, 64]",
     "MODEL.HEATMAP_SIZE": "[16, 16]",
     "CODEC.KEYPOINT_THRESHOLD": "0.0001",
     "TRAIN.END_EPOCH": "1",
+    "TEST.FLIP_TEST": "false",
     "WORKERS": "0",
     "PRINT_FREQ": "1",
 }

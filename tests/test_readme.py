@@ -107,6 +107,7 @@ NARROWER = {
     "pose_hrnet": ["MODEL.WIDTH", "8"],
     "hourglass": ["MODEL.NUM_FEATURES", "32"],
     "regression_hrnet": ["MODEL.WIDTH", "4", "MODEL.REGRESSION_CHANNELS", "8"]
+    + ["MODEL.NUM_MODULES", "[1, 1, 1]", "MODEL.STEM_WIDTH", "8"]
     + ["MODEL.IMAGE_SIZE", "[64, 64]", "MODEL.HEATMAP_SIZE", "[16, 16]"],
     "pose_resnet": ["MODEL.DEPTH", "18", "MODEL.NUM_DECONV_FILTERS", "[32, 32, 32]"],
 }
