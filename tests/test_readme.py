@@ -123,6 +123,8 @@ def write_weights(path, config):
     """Put new weights where a command looks for published ones."""
     if path and not path.exists():
         model = build_network(config, len(Job(config, "published").skeleton.joints))
+        for layer in getattr(model, "final_layers", ()):  # so that maps are above zero, and people are found
+            paddle.nn.initializer.Constant(10.0)(layer.bias)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_torch(weights.paddle_to_torch(weights.to_arrays(model.state_dict())), path)
 
