@@ -113,7 +113,6 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     print(f"{arguments.file}: {arguments.frames} frames")
     return 0
-    return 0
 
 
 if __name__ == "__main__":

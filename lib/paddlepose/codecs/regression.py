@@ -190,7 +190,7 @@ class Codec:
         stride = self.input_size[0] / self.heatmap_size[0]
         strides = [width / heatmap.shape[-1] for heatmap in answer.heatmaps]
         most = answer.heatmaps[strides.index(stride)][-1].max()
-        poses, scores = [np.empty((0, (len(answer.fused) - 1), 2))], [np.empty(0, np.float32)]
+        poses, scores = [np.empty((0, len(answer.fused) - 1, 2))], [np.empty(0, np.float32)]
         for heatmap, positions, pixels in zip(answer.heatmaps, answer.positions, strides, strict=True):
             highest = heatmap[-1].max()
             if min(highest, most) <= 0:  # nobody's centre; divided by it, the lowest places would be the highest

@@ -37,11 +37,9 @@ def checked(records: list[ImageRecord], labels: Path) -> list[ImageRecord]:
     paths = [record.path for record in records]
     if missing := [path for path in paths if _place(path)[1] not in names(_place(path)[0])]:
         count = f"{len(missing)} of {len(paths)} pictures that {labels} names are missing"
-        folder = Path(_place(missing[0])[0].removesuffix(".zip@"))
-        archived = (
-            f"; DATASET.DATA_FORMAT jpg reads {folder}" if folder.is_dir() and folder != missing[0].parent else ""
-        )
-        raise FileNotFoundError(f"{missing[0]}: no such picture; {count}{archived}; {HELP}")
+        folder, in_archive, _ = str(missing[0]).partition(".zip@/")
+        other = f"; DATASET.DATA_FORMAT jpg reads {folder}" if in_archive and Path(folder).is_dir() else ""
+        raise FileNotFoundError(f"{missing[0]}: no such picture; {count}{other}; {HELP}")
     _LOG.info("=> load %d samples in %d pictures", sum(len(record.people) for record in records), len(set(paths)))
     return records
 

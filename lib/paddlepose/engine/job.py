@@ -261,18 +261,14 @@ class Job:
         return rescoring.load(options.model_file, self.skeleton) if options.use and options.model_file else None
 
     def predictor(self, network: Network, *, rescore: bool = True) -> TopDown | BottomUp:
-        """What finds poses with a network as the section TEST says; `rescore` as RESCORE does, if it says so.
-
-        Where RESCORE names no weights, those in an exported network's file count.
-        """
+        """What finds poses with a network as TEST says; `rescore` as RESCORE says, or else with what its file has."""
         options = self.config.test
         if self.config.kind == "top_down":
             return TopDown(network, self.card, flip_test=options.flip_test)
-        rescorer = None
-        if rescore and self.config.rescore.use:
-            rescorer = self.rescorer or getattr(network, "rescorer", None)
-        scales = options.scale_factor
-        return BottomUp(network, self.card, flip_test=options.flip_test, scales=scales, rescorer=rescorer)
+        use = rescore and self.config.rescore.use
+        rescorer = (self.rescorer or getattr(network, "rescorer", None)) if use else None
+        how = {"flip_test": options.flip_test, "scales": options.scale_factor, "rescorer": rescorer}
+        return BottomUp(network, self.card, **how)
 
     def measure(
         self, network: Network, watch: Watch, *, title: str | None = None, rescore: bool = False
