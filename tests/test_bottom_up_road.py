@@ -131,7 +131,15 @@ def test_exported_file_gives_the_same_poses(road, caplog):
     assert (np.abs(one - other).max(-1) < 0.1).mean() > 0.8
 
 
-@pytest.mark.parametrize("road", ["coco"], indirect=True)
+@pytest.fixture(scope="module")
+def quiet(drawn):
+    """An exported network from the published start, whose maps are nearly empty after an epoch."""
+    job = job_of(drawn, "coco", **{"MODEL.INIT_WEIGHTS": "true", "OUTPUT_DIR": drawn / "quiet"})
+    assert main(["train", *job]) == 0
+    assert main(["export", *job, "--out", str(drawn / "quiet.onnx")]) == 0
+    return drawn / "quiet.onnx"
+
+
 @pytest.mark.parametrize(
     ("name", "picture"),
     [
@@ -141,13 +149,10 @@ def test_exported_file_gives_the_same_poses(road, caplog):
         ("alpha", np.full((60, 80, 4), 128, np.uint8)),
     ],
 )
-def test_pictures_without_people_give_empty_results(road, name, picture):
-    folder, job, dataset = road
-    model, path = folder / f"{dataset}.onnx", folder / f"{name}.png"
-    if not model.is_file():
-        assert main(["export", *job, "--out", str(model)]) == 0
+def test_pictures_without_people_give_empty_results(drawn, quiet, name, picture):
+    folder, path = drawn, drawn / f"{name}.png"
     cv2.imwrite(str(path), picture)
-    arguments = ["--model", str(model), "--img", str(path), "--out", str(folder / "none"), "--visthre", "1000000"]
+    arguments = ["--model", str(quiet), "--img", str(path), "--out", str(folder / "none"), "--visthre", "0.9"]
     assert main(["deploy", *arguments]) == 0
     assert json.loads((folder / "none" / f"{name}_result.json").read_text()) == {"people": []}
 

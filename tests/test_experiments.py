@@ -172,9 +172,7 @@ def recipe(config) -> Recipe:
 
 
 def weights(config) -> int:
-    own = config.arguments("model")
-    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()}
-    return count(config.model.name, JOINTS[config.dataset.dataset], tuple(arguments.items()))
+    return count(config.model.name, JOINTS[config.dataset.dataset], tuple(config.arguments("model").items()))
 
 
 @cache

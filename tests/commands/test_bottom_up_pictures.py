@@ -12,6 +12,7 @@ import tiny_onnx
 
 from paddlepose import runtime
 from paddlepose.commands import deploy, main
+from paddlepose.core.predict import BottomUp
 from paddlepose.core.types import Poses
 
 EVERYBODY = Path(__file__).parents[2] / "experiments" / "mini" / "everybody.yaml"
@@ -45,6 +46,7 @@ def made(monkeypatch):
     def fake(path, **options):
         if path.name != "everybody.onnx":
             return load(path, **options)
+        BottomUp(None, CARD, scales=options["scales"])  # refuses what the real one does
         predictors.append(Everybody(**options))
         return predictors[-1]
 
@@ -123,6 +125,9 @@ def test_a_detector_looks_at_each_frame_of_a_video(made, tmp_path):
     ("model", "options", "message"),
     [
         ("everybody.onnx", ["--scales", "a,b"], "--scales a,b: expected numbers such as 0.5,1,2"),
+        ("everybody.onnx", ["--scales", "0.5,2"], "scales 0.5, 2.0: expected multiples of 0.5, and 1 among them"),
+        ("everybody.onnx", ["--scales", "1,-2"], "scales 1.0, -2.0: expected multiples"),
+        ("everybody.onnx", ["--scales", "1,nan"], "scales 1.0, nan: expected multiples"),
         ("everybody.onnx", ["--scales", "1,"], "--scales 1,: expected numbers"),
         ("everybody.onnx", ["--bbox", "1,2,3,4"], "--bbox is for top-down models: everybody finds the people itself"),
         ("everybody.onnx", ["--boxes", "b.json"], "--boxes is for top-down models: everybody finds"),
@@ -148,19 +153,22 @@ def test_mistakes_are_one_line(made, picture, tmp_path, capsys, model, options, 
     ("options", "flips", "scales"),
     [([], True, [1, 0.5]), (["--no-flip"], False, [1, 0.5]), (["--scales", "1,2"], True, [2, 1])],
 )
-def test_infer_does_as_the_configuration_says(monkeypatch, options, flips, scales):
+def test_infer_does_as_the_configuration_says(picture, tmp_path, monkeypatch, options, flips, scales):
     pytest.importorskip("paddle")
     from paddlepose.commands import infer
     from paddlepose.engine.job import Job
 
-    def run(predictor, _):
-        found.append((predictor.flip_test, predictor.scales))
-        return 0
+    def run(predictor, arguments):
+        found.append((predictor.flip_test, predictor.scales, predictor.rescorer))
+        return write(Everybody(), arguments)
 
-    found = []
+    found, write = [], infer._pictures.run
+    monkeypatch.setattr(Job, "rescorer", "rescorer")
     monkeypatch.setattr(Job, "trained_network", lambda *_: None)
     monkeypatch.setattr(infer, "as_network", lambda model: model)
     monkeypatch.setattr(infer._pictures, "run", run)
     settings = ["TEST.FLIP_TEST", "true", "TEST.SCALE_FACTOR", "1,0.5"]
-    assert infer.main(["--cfg", str(EVERYBODY), "--img", "a.png", *settings, *options]) == 0
-    assert found == [(flips, scales)]
+    arguments = ["--cfg", EVERYBODY, "--img", picture, "--out", tmp_path / "out", *settings, *options]
+    assert infer.main([str(argument) for argument in arguments]) == 0
+    assert found == [(flips, scales, "rescorer")]
+    assert len(json.loads((tmp_path / "out" / "a_result.json").read_text())["people"]) == 2

@@ -5,6 +5,7 @@ import paddle
 import pytest
 from published import gradient_norms, outputs
 
+from paddlepose import config
 from paddlepose.codecs.regression import Codec
 from paddlepose.engine import optim, weights
 from paddlepose.engine.cost import cost
@@ -236,8 +237,9 @@ def test_a_small_network_is_recognised():
     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     known = network_class("regression_hrnet").arguments_from(shapes)
     assert known == {"num_joints": 5, "higher": False, **small}
-    with pytest.raises(ValueError, match=r"NUM_MODULES \[1, 2\]: expected three numbers"):
-        network_class("regression_hrnet")(5, num_modules=[1, 2])
+    settings = {"MODEL": {"NAME": "regression_hrnet", "NUM_MODULES": [1, 2]}, "CODEC": {"NAME": "regression"}}
+    with pytest.raises(ValueError, match=r"MODEL\.NUM_MODULES"):
+        config.parse(settings)
 
 
 def test_a_network_that_nothing_was_loaded_into_begins_with_plain_convolutions():

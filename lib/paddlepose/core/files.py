@@ -13,23 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class NotWrittenError(OSError):
+    """A file could not be written; the message names it."""
+
+
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Path to write to, in the same folder and with the same suffix; what was written then becomes `path`.
 
     Whatever interrupts the writing, `path` holds the old file or the new one, never half of it. Folders are made.
 
-    Raises OSError: the file could not be written, on a full disk for one; the message names `path`.
+    Raises NotWrittenError: the file could not be written, on a full disk for one; the message names `path`.
     """
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         beside.replace(path)
+    except NotWrittenError:  # another file's, inside the block
+        raise
     except OSError as error:
-        if " was not written: " in str(error):  # of a file inside the block, which names it
-            raise
-        raise OSError(f"{path} was not written: {error.strerror or error}") from error
+        raise NotWrittenError(f"{path} was not written: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
             beside.unlink()

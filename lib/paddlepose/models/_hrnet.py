@@ -85,14 +85,9 @@ class HRNetBody(Stem):
     """Features at a quarter of the input's size and below, from an image whose sides are multiples of 32."""
 
     def __init__(
-        self, width: int, *, branches: int = 1, modules: Sequence[int] = MODULES, stem_width: int = 64
+        self, width: int, *, branches: int = 1, modules: tuple[int, int, int] = MODULES, stem_width: int = 64
     ) -> None:
-        """Branches of `width`, 2, 4 and 8 `width` channels, of which the last module gives the first `branches`.
-
-        Raises ValueError: `modules` has not three numbers, of stages 2, 3 and 4.
-        """
-        if len(modules) != len(MODULES):
-            raise ValueError(f"NUM_MODULES {list(modules)}: expected three numbers, of stages 2, 3 and 4")
+        """Branches of `width`, 2, 4 and 8 `width` channels, of which the last module gives the first `branches`."""
         super().__init__(stem_width)
         old = [4 * stem_width]
         for stage, count in enumerate(modules, 2):

@@ -5,7 +5,6 @@ Heatmap-Guided Adaptive Keypoint Estimates). Its heads look where a matrix at ea
 convolutions are deformable ones.
 """
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import paddle
@@ -65,7 +64,7 @@ class Network(HRNetBody):
         higher: bool = False,
         regression_channels: Positive = 256,
         deconv_channels: Positive = 48,
-        num_modules: Sequence[Positive] = MODULES,
+        num_modules: tuple[Positive, Positive, Positive] = MODULES,
         stem_width: Positive = 64,
     ) -> None:
         """For `num_joints`, of which the centre is none; `width` is 32 or 48 as published.
