@@ -1,4 +1,4 @@
-"""Videos: three threads that share the work, what comes out, and what comes out when something goes wrong."""
+"""Videos: steps that go on at the same time, what comes out, and what comes out when something goes wrong."""
 
 import json
 import logging
@@ -24,7 +24,10 @@ CARD = replace(tiny_onnx.CARD, kind="bottom_up")
 
 
 class Everybody:
-    """A bottom-up predictor that finds the same two people in every frame, one of them of low score, and counts."""
+    """A bottom-up predictor that finds the same two people in every frame, one of them of low score, and counts.
+
+    It must be called frame by frame.
+    """
 
     card = CARD
     flip_test = False
@@ -59,9 +62,10 @@ def out(tmp_path):
 
 
 @pytest.fixture
-def run(film, out, caplog):
+def run(film, out, caplog, monkeypatch):
     """Exit code of a run over the film with these options and this predictor."""
     caplog.set_level(logging.INFO)
+    monkeypatch.setattr(_video, "FINDERS", 1)
 
     def start(*options, predictor=None, path=film):
         parser = _pictures_parser()
@@ -193,7 +197,7 @@ def test_ctrl_c_leaves_nothing(run, out, monkeypatch):
 
 
 def test_reading_finding_and_writing_overlap(film):
-    """Three steps of 20 ms a frame take little more than one of them."""
+    """Three steps of 20 ms a frame, of which the longest is done for two frames at a time, take little more than 20."""
 
     class Slow(Video):
         def __iter__(self):
@@ -201,13 +205,26 @@ def test_reading_finding_and_writing_overlap(film):
                 time.sleep(0.02)
                 yield frame
 
+    start = time.perf_counter()
+    _video.process(Slow(film), lambda _: time.sleep(0.04), lambda _: None, lambda *_: time.sleep(0.02))
+    assert time.perf_counter() - start < 0.02 * FRAMES * 2.2
+
+
+def test_frames_keep_their_order(film):
+    """Also where every other frame takes longer to be looked at than the next."""
+    numbers, written = iter(range(FRAMES)), []
+
     def find(frame):
-        time.sleep(0.02)
+        number = next(numbers)
+        time.sleep(0.01 * (number % 2 == 0))
         return frame
 
-    start = time.perf_counter()
-    _video.process(Slow(film), find, lambda frame, found: time.sleep(0.02))
-    assert time.perf_counter() - start < 0.02 * FRAMES * 2.2
+    def follow(frame):
+        written.append(frame)
+        return frame
+
+    _video.process(Video(film), find, follow, lambda frame, found: np.testing.assert_array_equal(frame, found))
+    np.testing.assert_array_equal(np.stack(written), np.stack(list(Video(film))))
 
 
 def test_few_frames_are_held_at_a_time(film):
@@ -227,7 +244,7 @@ def test_few_frames_are_held_at_a_time(film):
         most = max(most, counts["read"] - counts["written"])
         counts["written"] += 1
 
-    _video.process(Counted(film), lambda frame: frame, write)
+    _video.process(Counted(film), lambda frame: frame, lambda frame: frame, write)
     assert counts == {"read": FRAMES, "written": FRAMES}
     assert most <= 2 * _video._WAITING + 3
 

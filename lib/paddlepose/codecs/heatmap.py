@@ -15,23 +15,15 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Codec:
-    """Gaussian heatmaps, decoded at their maximum.
-
-    Attributes:
-        input_size: (width, height) of the crop.
-        heatmap_size: (width, height) of the maps.
-        sigma: standard deviation of the Gaussian, in pixels of the map.
-        shift_heatmap: in the flip test, move the mirrored maps one pixel to the right, which aligns them.
-        post_process: move each maximum a quarter of a pixel towards its higher neighbour.
-    """
+    """Gaussian heatmaps, decoded at their maximum."""
 
     kind: ClassVar[str] = "top_down"
 
-    input_size: tuple[int, int]
-    heatmap_size: tuple[int, int]
-    sigma: float = 2.0
-    shift_heatmap: bool = True
-    post_process: bool = True
+    input_size: tuple[int, int]  # (width, height) of the crop
+    heatmap_size: tuple[int, int]  # (width, height) of the maps
+    sigma: float = 2.0  # standard deviation of the Gaussian, in pixels of the map
+    shift_heatmap: bool = True  # in the flip test, move the mirrored maps one pixel to the right, which aligns them
+    post_process: bool = True  # move each maximum a quarter of a pixel towards its higher neighbour
 
     @property
     def stride(self) -> NDArray[np.float64]:

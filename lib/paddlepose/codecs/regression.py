@@ -37,40 +37,25 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Codec:
-    """Centres and offsets, and heatmaps that correct them.
-
-    Attributes:
-        input_size: (width, height) of the network's input in training; both are the same.
-        heatmap_size: (width, height) of the heatmaps, or of the finer ones where there are two sizes.
-        sigma: of the joints' Gaussians, in pixels of the map.
-        center_sigma: of the centres' Gaussians.
-        bg_weight: how much pixels without a joint count, for each size of the heatmaps, the coarser first.
-        offset_radius: pixels around a centre at which there are offsets.
-        max_num_people: that are looked for.
-        dist_threshold: pixels below which two joints are at one place; two poses are one where this holds for ...
-        overlap_threshold: ... more joints than this.
-        scale_decrease: factor on the scores of people who are seen only at another scale than 1.
-        keypoint_threshold: least heat of a centre, and of a joint that counts.
-        adjust_threshold: least score of a joint that is placed between pixels.
-        max_absorb_distance: pixels from which a peak attracts a joint.
-        pool_thresholds: sizes of a map above which a centre has to be the highest of 7x7, or 5x5, pixels; else of 3x3.
-    """
+    """Centres and offsets, and heatmaps that correct them."""
 
     kind: ClassVar[str] = "bottom_up"
 
-    input_size: tuple[int, int]
-    heatmap_size: tuple[int, int]
-    sigma: float = 2.0
-    center_sigma: float = 4.0
+    input_size: tuple[int, int]  # (width, height) of the network's input in training; both are the same
+    heatmap_size: tuple[int, int]  # (width, height) of the heatmaps, or of the finer ones where there are two sizes
+    sigma: float = 2.0  # of the joints' Gaussians, in pixels of the map
+    center_sigma: float = 4.0  # of the centres' Gaussians
+    # how much pixels without a joint count, for each size of the heatmaps, the coarser first
     bg_weight: tuple[float, ...] = (0.1,)
-    offset_radius: int = 4
-    max_num_people: int = 30
-    dist_threshold: float = 10.0
-    overlap_threshold: int = 10
-    scale_decrease: float = 0.001
-    keypoint_threshold: float = 0.01
-    adjust_threshold: float = 0.05
-    max_absorb_distance: float = 75.0
+    offset_radius: int = 4  # pixels around a centre at which there are offsets
+    max_num_people: int = 30  # that are looked for
+    dist_threshold: float = 10.0  # pixels below which two joints are at one place
+    overlap_threshold: int = 10  # two poses are one if more joints than this are at one place
+    scale_decrease: float = 0.001  # factor on the scores of people who are seen only at another scale than 1
+    keypoint_threshold: float = 0.01  # least heat of a centre, and of a joint that counts
+    adjust_threshold: float = 0.05  # least score of a joint that is placed between pixels
+    max_absorb_distance: float = 75.0  # pixels from which a peak attracts a joint
+    # sizes of a map above which a centre has to be the highest of 7x7, or 5x5, pixels; else of 3x3
     pool_thresholds: tuple[float, float] = (300.0, 200.0)
 
     @property
@@ -261,14 +246,20 @@ def heat_at(maps: Maps, xy: Floats) -> Floats:
 
 def up_interpolate(maps: Maps, size: tuple[int, int]) -> Maps:
     """Maps (..., h, w) enlarged to `size` (height, width), a pixel i of them at f i, f the whole number of times."""
-    for axis, target in ((-1, size[1]), (-2, size[0])):
-        length = maps.shape[axis]
-        inner = target - target // length + 1  # beyond, the last value is repeated
-        place = np.minimum(np.arange(target), inner - 1) * ((length - 1) / max(inner - 1, 1))
-        low = np.minimum(place.astype(np.int64), max(length - 2, 0))
-        share = (place - low).astype(np.float32)
-        high = np.minimum(low + 1, length - 1)
-        share = share if axis == -1 else share[:, None]
-        first, second = np.take(maps, low, axis), np.take(maps, high, axis)
-        maps = first + (second - first) * share
-    return maps
+    (top, bottom, down), (left, right, across) = map(_between, maps.shape[-2:], size)
+    large = np.empty((*maps.shape[:-2], *size), np.float32)
+    # Map by map, which a processor's cache can hold.
+    for one, made in zip(maps.reshape(-1, *maps.shape[-2:]), large.reshape(-1, *size), strict=True):
+        wide = one[:, left]
+        wide += (one[:, right] - wide) * across
+        made[:] = wide[top]
+        made += (wide[bottom] - made) * down[:, None]
+    return large
+
+
+def _between(length: int, target: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """For each of `target` pixels the two of `length` that it is between, and how far it is from the first."""
+    last = target - target // length  # beyond, the last value is repeated
+    place = np.minimum(np.arange(target), last) * ((length - 1) / max(last, 1))
+    low = np.minimum(place.astype(np.int64), max(length - 2, 0))
+    return low, np.minimum(low + 1, length - 1), (place - low).astype(np.float32)

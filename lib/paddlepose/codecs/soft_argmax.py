@@ -12,16 +12,12 @@ from paddlepose.codecs.heatmap import Maps, Points, Scores, quarter_offset
 
 @dataclass(frozen=True)
 class Codec(heatmap.Codec):
-    """Heatmaps as those of `heatmap`, decoded by the soft-argmax.
+    """Heatmaps as those of `heatmap`, decoded by the soft-argmax."""
 
-    Attributes:
-        beta: factor of the maps before their softmax; the greater, the nearer to the maximum.
-        form: `lpn`, as the authors decode: the score is the map's value at the nearest pixel, and the quarter of a
-            pixel is added as to a maximum. `lp_net`, as the other implementation does: the score is the maximum, joints
-            of scores not above 0 are at (0, 0), and nothing is added.
-    """
-
-    beta: float = 160.0
+    beta: float = 160.0  # factor of the maps before their softmax; the greater, the nearer to the maximum
+    # `lpn`, as the authors decode: the score is the map's value at the nearest pixel, and the quarter of a pixel is
+    # added as to a maximum. `lp_net`, as the other implementation does: the score is the maximum, joints of scores not
+    # above 0 are at (0, 0), and nothing is added
     form: Literal["lpn", "lp_net"] = "lpn"
 
     def decode(self, maps: Maps) -> tuple[Points, NDArray[np.float64]]:

@@ -135,9 +135,7 @@ class _Worker:
         follow = _video.follower(self.predictor.card.skeleton, video.frame_rate, smooth=self.options.smooth)
         how = {"step": video.step, "frames": self.options.frames}
         with video_results(stem, video.frame_size, video.frame_rate, **how) as add:
-            _video.process(
-                video, lambda frame: follow(find(frame)), lambda frame, found: add(*self._shown(frame, *found))
-            )
+            _video.process(video, find, follow, lambda frame, found: add(*self._shown(frame, *found)))
 
     def _finder(self, path: Path, size: tuple[int, int]) -> Callable[[Picture], Poses]:
         """Function that finds the poses in the picture, or the frames, of (width, height) at `path`."""

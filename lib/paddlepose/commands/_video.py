@@ -4,7 +4,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count, islice, takewhile
+from typing import Any
 
 from paddlepose.core.image import Picture
 from paddlepose.core.media import Video
@@ -12,6 +14,7 @@ from paddlepose.core.track import Ids, Smoother, Tracker
 from paddlepose.core.types import Poses, Skeleton
 
 PROGRESS_SECONDS = 5.0  # between two lines about a video
+FINDERS = 2  # frames that are looked at at a time
 
 _WAITING = 4  # frames that are read ahead, and that wait to be written: enough to overlap, and memory stays bounded
 _SIGMA = 0.075  # of joints whose fall-off nobody has measured
@@ -21,19 +24,24 @@ _LOG = logging.getLogger(__name__)
 Found = tuple[Poses, Ids | None]  # people, and their numbers if they can be told
 
 
-def process(video: Video, find: Callable[[Picture], Found], write: Callable[[Picture, Found], None]) -> None:
-    """Find what each frame shows, here, and write it; frames are read ahead in one thread and written in another.
+def process(
+    video: Video,
+    find: Callable[[Picture], Poses],
+    follow: Callable[[Poses], Found],
+    write: Callable[[Picture, Found], None],
+) -> None:
+    """Find the people of each frame, follow them and write both; frames are read, looked at and written in threads.
 
+    Two frames are looked at at a time: what a network leaves idle, the other's poses use. All else is done in order.
     What a thread raises is raised here, and what waits to be written then is written or not.
     """
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        waiting = deque()
-        for frame in _with_progress(video, _read_ahead(iter(video), reader)):
-            waiting.append(writer.submit(write, frame, find(frame)))
-            if len(waiting) > _WAITING:
-                waiting.popleft().result()
-        for written in waiting:
-            written.result()
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(FINDERS) as finder, ThreadPoolExecutor(1) as writer:
+        unread = iter(video)
+        read = _ahead((reader.submit(next, unread, None) for _ in count()), _WAITING)
+        frames = takewhile(lambda frame: frame is not None, read)
+        found = _ahead((finder.submit(lambda frame: (frame, find(frame)), frame) for frame in frames), FINDERS)
+        written = _ahead((writer.submit(write, frame, follow(poses)) for frame, poses in found), _WAITING)
+        _show_progress(video, written)
 
 
 def follower(skeleton: Skeleton, frame_rate: float, *, smooth: bool) -> Callable[[Poses], Found]:
@@ -56,20 +64,20 @@ def follower(skeleton: Skeleton, frame_rate: float, *, smooth: bool) -> Callable
     return follow
 
 
-def _read_ahead(frames: Iterator[Picture], reader: Executor) -> Iterator[Picture]:
-    """The frames, of which some are read already when one is taken."""
-    waiting = deque(reader.submit(next, frames, None) for _ in range(_WAITING))
-    while (frame := waiting.popleft().result()) is not None:
-        waiting.append(reader.submit(next, frames, None))
-        yield frame
+def _ahead(submitted: Iterator[Future], most: int) -> Iterator[Any]:
+    """The results of what is submitted, in its order, with `most` under way while one is used."""
+    waiting = deque(islice(submitted, most))
+    while waiting:
+        result = waiting.popleft().result()
+        waiting.extend(islice(submitted, 1))
+        yield result
 
 
-def _with_progress(video: Video, frames: Iterator[Picture]) -> Iterator[Picture]:
-    """The frames, with a line in the log every few seconds and at the end."""
+def _show_progress(video: Video, written: Iterator[None]) -> None:
+    """Wait for all frames to be written, with a line in the log every few seconds and at the end."""
     start = last = time.perf_counter()
     done = 0
-    for done, frame in enumerate(frames, 1):
-        yield frame
+    for done, _ in enumerate(written, 1):
         if time.perf_counter() - last > PROGRESS_SECONDS:
             last = time.perf_counter()
             _log_progress(video, done, last - start)

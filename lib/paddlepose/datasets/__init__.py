@@ -11,23 +11,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Source:
-    """One split of a data set on disk.
+    """One split of a data set on disk."""
 
-    Attributes:
-        root: the data set's folder.
-        split: the name of the part, as in the annotation file's name.
-        aspect: width / height of the regions that people get.
-        archive: the pictures are in zip archives.
-        detections: read people's boxes from this file, not from the labels.
-        least_score: of a detection that is kept.
-        skeleton: fields of the skeleton that replace those of the data set, joints by name:
-            joints, limbs, flip_pairs, upper_body, sigmas, weights.
-    """
-
-    root: Path
-    split: str
-    aspect: float
-    archive: bool = False
-    detections: Path | None = None
-    least_score: float = 0.0
+    root: Path  # the data set's folder
+    split: str  # the name of the part, as in the annotation file's name
+    aspect: float  # width / height of the regions that people get
+    archive: bool = False  # the pictures are in zip archives
+    detections: Path | None = None  # read people's boxes from this file, not from the labels
+    least_score: float = 0.0  # of a detection that is kept
+    # fields of the skeleton that replace those of the data set, joints by name: joints, limbs, flip_pairs, upper_body,
+    # sigmas, weights
     skeleton: Mapping[str, Sequence[Any]] = field(default_factory=dict)

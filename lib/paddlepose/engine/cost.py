@@ -16,20 +16,15 @@ _COUNTED = (nn.Conv2D, nn.Conv2DTranspose, DeformConv2D, nn.Linear)
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network costs for one picture.
+    """What a network costs for one picture."""
 
-    Attributes:
-        params: trainable numbers; the running statistics of batch norms are none.
-        counted: multiplications by weights as published tables count them: those of a transposed convolution at each
-            pixel of its output, at stride 2 four times what it computes.
-        macs: multiplications by weights as they are.
-        called: `params` as the bottom-up networks' table counts them: a layer's at each of its calls, and weights that
-            layers share in each.
-    """
-
-    params: int
+    params: int  # trainable numbers; the running statistics of batch norms are none
+    # multiplications by weights as published tables count them: those of a transposed convolution at each pixel of its
+    # output, at stride 2 four times what it computes
     counted: int
-    macs: int
+    macs: int  # multiplications by weights as they are
+    # `params` as the bottom-up networks' table counts them: a layer's at each of its calls, and weights that layers
+    # share in each
     called: int
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from threading import Lock
 
 import numpy as np
 import paddle
@@ -46,11 +47,13 @@ def _result(metrics: Mapping[str, Metric], loss: float | None = None) -> Result:
 def as_network(model: nn.Layer) -> Network:
     """A Paddle network as the function from arrays to arrays that predictors take. It is put in evaluation mode."""
     model.eval()
+    lock = Lock()  # Paddle runs one pass at a time, whichever thread asks
 
     @paddle.no_grad()
     def network(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Outputs for images (B, 3, H, W)."""
-        return [output.numpy() for output in model(paddle.to_tensor(images))]
+        with lock:
+            return [output.numpy() for output in model(paddle.to_tensor(images))]
 
     return network
 
