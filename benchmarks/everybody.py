@@ -53,7 +53,7 @@ def main() -> None:
         config = load_config(EXPERIMENTS / name)
         card = config.card(coco.skeleton(config.source(train=False)))
         model = build_network(config, len(card.skeleton.joints))
-        draw_weights(model, _inputs(card, pictures[:1]))
+        draw_weights(model, BottomUp(as_network(model), card).images(pictures[:1]))
         with tempfile.TemporaryDirectory() as folder:
             export(model, card, Path(folder, "everybody.onnx"))
             ours, exported = as_network(model), OrtNetwork(Path(folder, "everybody.onnx"))
@@ -72,10 +72,9 @@ def differences(card: Card, ours: Network, exported: Network, pictures: Sequence
         share = side / card.input_size[0]
         heatmap = tuple(int(share * pixels) for pixels in card.codec["heatmap_size"])
         sized.codec["heatmap_size"] = heatmap
-        maps = [
-            max(_difference(ours(images), exported(images)) for images in _batches(sized, pictures, count))
-            for count in (1, 2)
-        ]
+        images = [BottomUp(ours, sized).images([picture]) for picture in pictures]
+        batches = images, [image.repeat(2, 0) for image in images]
+        maps = [max(_difference(ours(batch), exported(batch)) for batch in of_number) for of_number in batches]
         people, off = 0, 0.0
         for picture in pictures:
             one, other = (BottomUp(network, sized, flip_test=True)(picture) for network in (ours, exported))
@@ -105,26 +104,6 @@ def overheads(card: Card, network: Network, picture: Picture, repeats: int) -> l
         ratio = seconds["all"] / seconds["alone"]
         rows.append([", ".join(f"{s:g}" for s in scales), *(f"{s:.2f}" for s in seconds.values()), f"{ratio:.3f}"])
     return rows
-
-
-def _inputs(card: Card, pictures: Sequence[Picture]) -> Arrays:
-    """What the network is given of pictures of like size."""
-    seen: list[Arrays] = []
-
-    def remember(images: Arrays) -> list[Arrays]:
-        seen.append(images)
-        joints, (height, width) = len(card.skeleton.joints), (side // 4 for side in images.shape[2:])
-        fine = [np.zeros((len(images), joints, 2 * height, 2 * width), np.float32)]
-        fine *= len(card.codec["bg_weight"]) - 1
-        maps = [np.zeros((len(images), count, height, width), np.float32) for count in (joints + 1, 2 * joints)]
-        return [maps[0], *fine, maps[1]]
-
-    BottomUp(remember, card).answers(pictures)
-    return seen[0]
-
-
-def _batches(card: Card, pictures: Sequence[Picture], count: int) -> list[Arrays]:
-    return [np.concatenate([_inputs(card, [picture])] * count) for picture in pictures]
 
 
 def _difference(outputs: Sequence[Arrays], others: Sequence[Arrays]) -> float:

@@ -292,6 +292,10 @@ def test_weights_that_run_code_are_not_read(refused, project):
     assert proof.exists()
 
 
+def test_the_portable_form_is_for_bottom_up_networks(refused, project):
+    match(refused("export", "--cfg", project.cfg, "--portable"), "--portable is for bottom-up networks: ")
+
+
 @pytest.mark.parametrize("command", ["valid", "infer", "export"])
 def test_no_training_yet(refused, project, command):
     options = ["--img", project.picture] if command == "infer" else []

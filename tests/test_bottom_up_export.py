@@ -52,10 +52,13 @@ def card_of(*, higher=False):
     return Card("bottom_up", "regression_hrnet", (64, 64), SKELETON, codec)
 
 
-@pytest.fixture(scope="module", params=[(False, False), (True, False), (True, True)], ids=["", "higher", "portable"])
+FORMS = {"usual": (False, False), "higher": (True, False), "portable": (False, True), "higher, portable": (True, True)}
+
+
+@pytest.fixture(scope="module", params=FORMS, ids=FORMS)
 def form(request):
     """Whether the network is the higher one, and its file the portable one."""
-    return request.param
+    return FORMS[request.param]
 
 
 @pytest.fixture(scope="module")

@@ -133,10 +133,10 @@ def test_exported_file_gives_the_same_poses(road, caplog):
 
 @pytest.fixture(scope="module")
 def quiet(drawn):
-    """An exported network from the published start, whose maps are nearly empty after an epoch."""
+    """An exported network, in portable form, from the published start: its maps are nearly empty after an epoch."""
     job = job_of(drawn, "coco", **{"MODEL.INIT_WEIGHTS": "true", "OUTPUT_DIR": drawn / "quiet"})
     assert main(["train", *job]) == 0
-    assert main(["export", *job, "--out", str(drawn / "quiet.onnx")]) == 0
+    assert main(["export", *job, "--portable", "--out", str(drawn / "quiet.onnx")]) == 0
     return drawn / "quiet.onnx"
 
 
@@ -163,6 +163,19 @@ def refused(capsys, *arguments: str) -> str:
     assert main([str(argument) for argument in arguments]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     return line
+
+
+@pytest.mark.parametrize("road", ["coco"], indirect=True)
+def test_pictures_without_labels_give_results_and_no_table(road, caplog):
+    folder, job, _ = road
+    labels = json.loads((folder / "coco" / "annotations" / "person_keypoints_val2017.json").read_text())
+    info = folder / "coco" / "annotations" / "image_info_test-dev2017.json"
+    info.write_text(json.dumps({key: labels[key] for key in ("images", "categories")}))
+    shutil.copytree(folder / "coco" / "images" / "val2017", folder / "coco" / "images" / "test2017")
+    with caplog.at_level("INFO"):
+        assert main(["valid", *job, "DATASET.TEST_SET", "test-dev2017", "OUTPUT_DIR", str(folder / "output")]) == 0
+    assert not tables(caplog)
+    assert len(list((folder / "output").rglob("keypoints_test-dev2017_*_results.json"))) == 2
 
 
 @pytest.mark.parametrize("road", ["coco"], indirect=True)
@@ -238,6 +251,20 @@ def changed(drawn: Path, tmp_path: Path, dataset: str, change: Callable[[dict], 
 def test_annotations_without_area_are_taken(drawn, tmp_path):
     job = changed(drawn, tmp_path, "coco", lambda labels: [row.pop("area") for row in labels["annotations"]])
     assert main(["train", *job]) == 0
+
+
+def test_a_set_with_other_joints_needs_no_code(drawn, tmp_path, caplog):
+    def change(labels):
+        (category,) = labels["categories"]
+        category |= {"keypoints": ["top", "left_end", "right_end"], "skeleton": [[1, 2], [1, 3]]}
+        for row in labels["annotations"]:
+            row["keypoints"] = [row["keypoints"][3 * joint + i] for joint in (0, 9, 10) for i in range(3)]
+
+    with caplog.at_level("INFO"):
+        assert main(["train", *changed(drawn, tmp_path, "coco", change)]) == 0
+    assert len(tables(caplog)) == 8
+    results = next(tmp_path.rglob("keypoints_val2017_final_results.json"))
+    assert {len(row["keypoints"]) for row in json.loads(results.read_text())} == {9}
 
 
 def test_crowdpose_without_crowd_index_is_refused(drawn, tmp_path, capsys):

@@ -73,7 +73,7 @@ def test_keypoints_on_real_crops(tmp_path, real_data, name):
     model = build_network(job.config, 17)
     for _ in range(4):  # statistics of real crops, without which maps have no clear maximum
         model(paddle.to_tensor(crops))
-    export(model, job.card, tmp_path / "net.onnx", pictures=crops)
+    export(model, job.card, tmp_path / "net.onnx", real=[crops])
     network, exported = as_network(model), OrtNetwork(tmp_path / "net.onnx")
     codec = codecs.build(job.card.codec)
     wanted = network(crops)[-1]

@@ -1,7 +1,5 @@
 """All settings of a run as a whole: what must agree among them, and what follows from them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -59,7 +57,7 @@ class Config(Section):
     debug: DebugSection = DebugSection()
 
     @model_validator(mode="after")
-    def _sizes_agree(self) -> Config:
+    def _sizes_agree(self) -> "Config":
         width, height = self.model.image_size
         map_width, map_height = self.model.heatmap_size
         if width * map_height != height * map_width:
@@ -73,7 +71,7 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _boxes_are_given(self) -> Config:
+    def _boxes_are_given(self) -> "Config":
         if (
             self.dataset.dataset in _BOXED
             and self.kind == "top_down"
@@ -84,7 +82,7 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _fits_whole_pictures(self) -> Config:
+    def _fits_whole_pictures(self) -> "Config":
         if self.kind == "top_down":
             return self
         width, height = self.model.image_size
@@ -99,7 +97,7 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _teacher_is_given(self) -> Config:
+    def _teacher_is_given(self) -> "Config":
         kd, data = self.kd, self.dataset
         if kd.teacher_file is None:
             wants = {"KD.TEACHER_CFG": kd.teacher_cfg, "KD.LABELLED: false": not kd.labelled}

@@ -1,7 +1,7 @@
 """A Paddle network as one ONNX file that says how to use it, checked against the network before it is left anywhere."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
@@ -61,15 +61,15 @@ def export(
     card: Card,
     path: Path,
     *,
-    pictures: NDArray[np.float32] | None = None,
+    real: Sequence[NDArray[np.float32]] = (),
     tolerance: float = 1e-4,
     portable: bool = False,
     rescorer: Rescorer | None = None,
 ) -> float:
     """Write a network to an ONNX file with its card; the largest difference of its outputs, each relative to its scale.
 
-    The file is run by onnxruntime on random input in batches of 1 and 3, and on `pictures` (B, 3, H, W), normalized,
-    where there are any; it appears only if the difference is at most `tolerance`. A bottom-up network's file takes
+    The file is run by onnxruntime on random input in batches of 1 and 3, and on `real` pictures, batches (B, 3, H, W)
+    of normalized ones; it appears only if the difference is at most `tolerance`. A bottom-up network's file takes
     pictures of any size; it has `rescorer` in it, and with `portable` nothing that runtimes without deformable
     convolutions lack, at some cost in time.
 
@@ -80,7 +80,6 @@ def export(
     sizes = [card.input_size] * 2 if card.kind == "top_down" else [card.input_size, _OTHER_SIZE]
     rng = np.random.default_rng(0)
     inputs = [rng.standard_normal((n, 3, *size[::-1]), np.float32) for n, size in zip((1, 3), sizes, strict=True)]
-    inputs += [] if pictures is None else [pictures]
     texts = {CARD_KEY: card.to_json()} | ({RESCORE_KEY: rescorer.to_text()} if rescorer else {})
     with written_beside(path) as unfinished:
         with _by_grid(model, portable):
@@ -90,7 +89,7 @@ def export(
         onnx.helper.set_model_props(graph, texts)
         onnx.checker.check_model(graph)
         onnx.save(graph, str(unfinished))
-        difference = max(_difference(network, OrtNetwork(unfinished), images) for images in inputs)
+        difference = max(_difference(network, OrtNetwork(unfinished), images) for images in (*inputs, *real))
         if not difference <= tolerance:
             found = f"onnxruntime's output differs from the network's by {difference:.1e} of its scale"
             raise ValueError(f"{path}: not written: {found}, more than {tolerance:.0e}")

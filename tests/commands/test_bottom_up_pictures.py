@@ -133,6 +133,7 @@ def test_a_detector_looks_at_each_frame_of_a_video(made, tmp_path):
         ("everybody.onnx", ["--boxes", "b.json"], "--boxes is for top-down models: everybody finds"),
         ("everybody.onnx", ["--detector", "everybody.onnx"], "--detector is for top-down models: everybody finds"),
         ("squares.onnx", ["--scales", "0.5,1"], "--scales is for bottom-up models: squares is a top-down one"),
+        ("squares.onnx", ["--no-flip"], "--no-flip is for bottom-up models: squares is a top-down one"),
         ("squares.onnx", ["--detector", "none.onnx"], "none.onnx: no such model"),
         ("squares.onnx", ["--detector", "{folder}/squares.onnx"], "squares.onnx: expected a bottom-up model"),
         ("squares.onnx", ["--detector", "{folder}/a.png"], "a.png: not an ONNX file"),

@@ -46,6 +46,8 @@ def test_a_video_comes_back(tmp_path, size):
             add(np.full((size[1], size[0], 3), 40 * number, np.uint8), PEOPLE[: number % 2])
     video = Video(tmp_path / "out" / "film_result.webm")
     frames = list(video)
+    code = int(cv2.VideoCapture(str(video.path)).get(cv2.CAP_PROP_FOURCC))
+    assert code.to_bytes(4, "little") == b"VP80"  # in a .webm file, which every browser plays
     assert (video.frame_size, video.frame_rate, len(frames)) == ((size[0] // 2 * 2, size[1] // 2 * 2), 10.0, 5)
     assert np.allclose([frame.mean() for frame in frames], [0, 40, 80, 120, 160], atol=12)
     lines = [json.loads(line) for line in (tmp_path / "out" / "film_result.jsonl").read_text().splitlines()]

@@ -1,7 +1,5 @@
 """Options that several commands take, and the job that they describe."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from pathlib import Path

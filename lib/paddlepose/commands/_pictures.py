@@ -90,6 +90,8 @@ def _check(predictor: TopDown | BottomUp, arguments: argparse.Namespace) -> None
         raise ValueError(f"{given[0]} is for top-down models: {model} finds the people itself")
     if arguments.scales and not is_bottom_up and not arguments.detector:
         raise ValueError(f"--scales is for bottom-up models: {model} is a top-down one")
+    if arguments.no_flip and not is_bottom_up and not arguments.detector:
+        raise ValueError(f"--no-flip is for bottom-up models: {model} is a top-down one, flipped by --flip-test only")
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)}: give one of them")
     if arguments.inferenceFps is not None and not arguments.inferenceFps > 0:

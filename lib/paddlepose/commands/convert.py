@@ -1,7 +1,5 @@
 """Weights of other repositories to Paddle or ONNX, and back: `paddlepose convert FILE [--cfg YAML] [--out FILE]`."""
 
-from __future__ import annotations
-
 import argparse
 import re
 from collections.abc import Sequence

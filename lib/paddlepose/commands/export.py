@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from paddle import nn
 
 from paddlepose.commands import _options
+from paddlepose.core.image import read_picture
+from paddlepose.core.predict import BottomUp
+from paddlepose.engine.evaluate import as_network
 from paddlepose.engine.job import Job
 from paddlepose.export import export
 
-_REAL_INPUTS = 4  # pictures of the test split that the file is checked on
+_REAL_INPUTS = {"top_down": 4, "bottom_up": 2}  # people or pictures of the test split that the file is checked on
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,24 +30,28 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_intermixed_args(argv)
     job = _options.job(arguments)
     job.choose_device()
+    if arguments.portable and job.card.kind == "top_down":
+        raise ValueError(f"--portable is for bottom-up networks: {job.title} has no deformable convolutions")
     model = job.trained_network(arguments.model_file)
     weights = arguments.model_file or job.config.test.model_file or "final_state"
     card = replace(job.card, source={"experiment": job.name, "weights": str(weights)})
     print("=> Converting...")
-    if card.kind == "bottom_up":
-        difference = export(model, card, arguments.out, portable=arguments.portable, rescorer=job.rescorer)
-    else:
-        difference = export(model, card, arguments.out, pictures=_real_inputs(job))
+    how = {"portable": arguments.portable, "rescorer": job.rescorer} if card.kind == "bottom_up" else {}
+    difference = export(model, card, arguments.out, real=_real_inputs(job, model), **how)
     print(f"=> Checked in onnxruntime: largest difference {difference:.1e} of the output's scale")
     print(f"=> Model saved as: {arguments.out}")
     print("=> Done.")
     return 0
 
 
-def _real_inputs(job: Job) -> NDArray[np.float32] | None:
-    """A few crops of the test split, or none where the data are not here."""
+def _real_inputs(job: Job, model: nn.Layer) -> list[NDArray[np.float32]]:
+    """The network's input for a little of the test split, or none where the data are not here."""
+    predictor, most = job.predictor(as_network(model)), _REAL_INPUTS[job.card.kind]
     try:
+        if isinstance(predictor, BottomUp):
+            return [predictor.images([read_picture(record.path)]) for record in job.pictures()[:most]]
         samples = job.loader(train=False).samples
+        return [np.stack([samples[i]["image"] for i in range(min(most, len(samples)))])]
     except (OSError, ValueError):
-        return None
-    return np.stack([samples[i]["image"] for i in range(min(_REAL_INPUTS, len(samples)))])
+        print("=> No pictures of the test split here: the file is checked on random input alone")
+        return []

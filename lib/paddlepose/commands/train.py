@@ -1,7 +1,5 @@
 """Train a network: `paddlepose train --cfg experiments/...yaml [KEY VALUE ...]`."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 from collections.abc import Sequence
@@ -16,6 +14,7 @@ from visualdl import LogWriter
 from paddlepose.commands import _options
 from paddlepose.core.files import written_beside
 from paddlepose.engine import checkpoint, distributed, optim
+from paddlepose.engine.cost import cost
 from paddlepose.engine.debug import DebugPictures
 from paddlepose.engine.ema import Ema
 from paddlepose.engine.evaluate import Result, as_network
@@ -98,6 +97,8 @@ def train(job: Job, resume_from: Path | None) -> float:
     _check(job)
     train_loader, _ = job.loader(train=True), job.test_data
     model = job.network()
+    found = cost(model, job.card.input_size)
+    _LOG.info("=> %s: %.2f M parameters, %.2f GMACs a picture", job.title, found.params / 1e6, found.macs / 1e9)
     step = Step(
         distributed.share(model),
         job.training_criterion(train_loader.samples),

@@ -127,7 +127,7 @@ class BottomUp:
         return [resize_align(size, self.card.input_size[0], scale)[0] for scale in self.scales]
 
     def _of_like_size(self, pictures: Sequence[Picture]) -> list[Answer]:
-        scales = [self._at_scale(pictures, scale) for scale in self.scales]
+        scales = [self.maps(self.images(pictures, scale)) for scale in self.scales]
         size, _ = resize_align(pictures[0].shape[1::-1], self.card.input_size[0])
         answers = []
         for heatmaps, positions in zip(*(zip(*maps, strict=True) for maps in zip(*scales, strict=True)), strict=True):
@@ -135,13 +135,13 @@ class BottomUp:
             answers.append(Answer(list(heatmaps), list(positions), fused))
         return answers
 
-    def _at_scale(self, pictures: Sequence[Picture], scale: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Heatmaps (B, K + 1, h, w) and positions (B, 2 K, h, w) of pictures shown at a scale."""
+    def images(self, pictures: Sequence[Picture], scale: float = 1.0) -> NDArray[np.float32]:
+        """The network's input (B, 3, H, W) for pictures, which need input of like size, shown at a scale."""
         images = []
         for picture in pictures:
             size, region = resize_align(picture.shape[1::-1], self.card.input_size[0], scale)
             images.append(to_input(warp(picture, crop_matrix(region, size), size), self.card))
-        return self.maps(np.stack(images))
+        return np.stack(images)
 
     def maps(self, images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Heatmaps (B, K + 1, h, w) and positions (B, 2 K, h, w) of images (B, 3, H, W), in pixels of the maps."""

@@ -1,7 +1,5 @@
 """Pictures of people whose joints nobody has labelled, for a teacher to label."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable
 from dataclasses import replace

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,7 @@ from paddlepose.core.types import ImageRecord, Person, Skeleton
 from paddlepose.datasets import Source, _coco_file, _disk, _skeleton
 from paddlepose.datasets._coco_file import CocoFile
 from paddlepose.metrics.coco import OUTLINE_SHARE, Everybody, Keypoints, Kind, Selection
-
-if TYPE_CHECKING:
-    from paddlepose.settings import TestSection
+from paddlepose.settings import TestSection
 
 _LOG = logging.getLogger(__name__)
 
@@ -97,7 +95,7 @@ def _record(
         return ImageRecord(number, path, tuple(people), labels.size(number), tuple(ignore))
 
 
-def metric(source: Source, out: Path, options: "TestSection") -> Keypoints:
+def metric(source: Source, out: Path, options: TestSection) -> Keypoints:
     """COCO's ten figures, or CrowdPose's where all images have a `crowdIndex`; none for a file without labels.
 
     Raises FileNotFoundError: the annotation file is missing; ValueError: it is not what it should be.

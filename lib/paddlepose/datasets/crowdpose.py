@@ -4,15 +4,12 @@ The folder holds json/crowdpose_<split>.json, and images/ or images.zip.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from paddlepose.core.types import Skeleton
 from paddlepose.datasets import Source, _skeleton, coco
 from paddlepose.datasets.coco import pictures, records
 from paddlepose.metrics.coco import Everybody
-
-if TYPE_CHECKING:
-    from paddlepose.settings import TestSection
+from paddlepose.settings import TestSection
 
 __all__ = ["metric", "picture_metric", "pictures", "records", "skeleton"]
 
@@ -22,7 +19,7 @@ def skeleton(source: Source) -> Skeleton:
     return coco.skeleton(source, _skeleton.CROWDPOSE)
 
 
-def metric(source: Source, out: Path, options: "TestSection") -> Everybody:
+def metric(source: Source, out: Path, options: TestSection) -> Everybody:
     """CrowdPose's figures. Raises ValueError: an image has no `crowdIndex`, by which they are told apart."""
     return _checked(coco.metric(source, out, options))
 

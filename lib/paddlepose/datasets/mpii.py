@@ -5,7 +5,7 @@ The folder holds annot/<split>.json, annot/gt_<split>.mat and images/; both file
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,7 @@ from paddlepose.core.geometry import PADDING, SCALE_UNIT, Region
 from paddlepose.core.types import ImageRecord, Person, Skeleton
 from paddlepose.datasets import Source, _disk, _skeleton
 from paddlepose.metrics.pckh import Pckh, Truth
-
-if TYPE_CHECKING:
-    from paddlepose.settings import TestSection
+from paddlepose.settings import TestSection
 
 JOINTS = (
     "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top "
@@ -66,7 +64,7 @@ def _person(row: Mapping[str, Any], *, labelled: bool) -> Person:
     return Person(joints, region, np.concatenate([center - size / 2, size]), float(size.prod()))
 
 
-def metric(source: Source, out: Path, options: "TestSection") -> Pckh:
+def metric(source: Source, out: Path, options: TestSection) -> Pckh:
     """PCKh of one pose a record, and `pred.mat` in the folder `out`; a test split has no figures.
 
     Raises FileNotFoundError: the .mat file with the ground truth is missing; ValueError: it is not what it should be.

@@ -1,7 +1,5 @@
 """A configuration at work: its data, its network, its measure, and the folder where its results go."""
 
-from __future__ import annotations
-
 import logging
 import time
 from functools import cached_property
@@ -43,7 +41,7 @@ class Job:
         self.config = config
         self.name = name
 
-    def stage(self, number: int, start: Path | None) -> Job:
+    def stage(self, number: int, start: Path | None) -> "Job":
         """One of several trainings of this job, from the weights at `start`, in a folder of its own."""
         train = self.config.train.model_copy(update={"checkpoint": start})
         config = self.config.model_copy(update={"train": train, "seed": self.config.seed + number})

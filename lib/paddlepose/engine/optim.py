@@ -2,16 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import paddle
 from paddle import Tensor, nn
 
-if TYPE_CHECKING:
-    from paddlepose.settings import TrainSection
+from paddlepose.settings import TrainSection
 
 
-def build(options: "TrainSection", model: nn.Layer) -> paddle.optimizer.Optimizer:
+def build(options: TrainSection, model: nn.Layer) -> paddle.optimizer.Optimizer:
     """The optimiser that TRAIN.OPTIMIZER names, over the weights of a network that are trained."""
     parameters = [parameter for parameter in model.parameters() if not parameter.stop_gradient]
     if options.optimizer == "adam":
@@ -23,7 +21,7 @@ def build(options: "TrainSection", model: nn.Layer) -> paddle.optimizer.Optimize
     )
 
 
-def learning_rate(options: "TrainSection", steps_per_epoch: int) -> Callable[[int], float]:
+def learning_rate(options: TrainSection, steps_per_epoch: int) -> Callable[[int], float]:
     """The learning rate as a function of the step's absolute number, so that a resumed run has the same.
 
     Steps count from 0 at epoch 0, also where TRAIN.BEGIN_EPOCH is later.

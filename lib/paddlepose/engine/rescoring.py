@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import paddle
@@ -15,9 +14,7 @@ from paddlepose.core.rescore import Rescorer, features
 from paddlepose.core.types import Poses, Skeleton
 from paddlepose.engine import weights
 from paddlepose.metrics.matches import Matches
-
-if TYPE_CHECKING:
-    from paddlepose.settings import RescoreSection
+from paddlepose.settings import RescoreSection
 
 
 def network(skeleton: Skeleton, hidden: int) -> nn.Layer:
@@ -30,7 +27,7 @@ def network(skeleton: Skeleton, hidden: int) -> nn.Layer:
 
 
 def train(
-    model: nn.Layer, matches: Matches, skeleton: Skeleton, options: "RescoreSection", rng: np.random.Generator
+    model: nn.Layer, matches: Matches, skeleton: Skeleton, options: RescoreSection, rng: np.random.Generator
 ) -> Iterator[float]:
     """Train on matches, with Adam; the mean loss of each epoch.
 

@@ -1,7 +1,5 @@
 """A trained network that teaches another one: it answers to the same crops, in the student's size and colours."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Callable

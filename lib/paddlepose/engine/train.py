@@ -1,7 +1,5 @@
 """The training loop. It knows no task: outputs, targets, losses and teachers are matters of the criterion."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext

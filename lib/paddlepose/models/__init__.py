@@ -1,14 +1,10 @@
 """Networks: one file a network, its class called `Network`. Parameter names are those of the published checkpoints."""
 
-from typing import TYPE_CHECKING
-
 from paddle import nn
 from paddle.utils import unique_name
 
 from paddlepose import plugins
-
-if TYPE_CHECKING:
-    from paddlepose.experiment import Config
+from paddlepose.experiment import Config
 
 
 def network_class(name: str) -> type[nn.Layer]:
@@ -16,7 +12,7 @@ def network_class(name: str) -> type[nn.Layer]:
     return plugins.find("models", name).Network
 
 
-def build_network(config: "Config", num_joints: int) -> nn.Layer:
+def build_network(config: Config, num_joints: int) -> nn.Layer:
     """The network that a configuration describes, with new weights.
 
     Its parameters' automatic names, by which Paddle's optimisers keep their state, start from zero whatever was built

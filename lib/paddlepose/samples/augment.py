@@ -1,16 +1,14 @@
 """The random part of a training sample: numbers drawn from a generator that is handed in, and nothing else."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose.core.geometry import Region
 from paddlepose.core.types import Person, Skeleton
-
-if TYPE_CHECKING:
-    from paddlepose.settings import DatasetSection
+from paddlepose.settings import DatasetSection
 
 HALF_BODY_PADDING = 1.5
 
@@ -25,7 +23,7 @@ class Draw:
     flip: bool = False
 
 
-def draw(rng: np.random.Generator, options: "DatasetSection", person: Person) -> Draw:
+def draw(rng: np.random.Generator, options: DatasetSection, person: Person) -> Draw:
     """A draw in the order and with the distributions of HRNet's published training."""
     half = None
     if person.joints[:, 2].sum() > options.num_joints_half_body and rng.random() < options.prob_half_body:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from faster_coco_eval import mask as outlines
@@ -13,10 +13,8 @@ from paddlepose.core.files import entry
 from paddlepose.core.geometry import transform
 from paddlepose.core.image import Picture, read_picture, to_input, warp
 from paddlepose.core.types import Card, ImageRecord, Person
-
-if TYPE_CHECKING:
-    from paddlepose.experiment import Config
-    from paddlepose.settings import DatasetSection
+from paddlepose.experiment import Config
+from paddlepose.settings import DatasetSection
 
 SHORT_SIDE = 200.0  # pixels of the shorter side in which MAX_TRANSLATE counts
 
@@ -42,7 +40,7 @@ class PictureDraw:
         return np.column_stack([linear, middle - linear @ center])
 
 
-def draw(rng: np.random.Generator, options: "DatasetSection", picture_size: tuple[int, int]) -> PictureDraw:
+def draw(rng: np.random.Generator, options: DatasetSection, picture_size: tuple[int, int]) -> PictureDraw:
     """A draw with the distributions of the published training."""
     scale = rng.random() * (options.max_scale - options.min_scale) + options.min_scale
     rotation = (2 * rng.random() - 1) * options.rot_factor
@@ -59,7 +57,7 @@ class BottomUpSamples:
     them, heatmap0, mask0, heatmap1 and so on for each size of the heatmaps, offset and offset_weight.
     """
 
-    def __init__(self, records: Sequence[ImageRecord], card: Card, config: "Config") -> None:
+    def __init__(self, records: Sequence[ImageRecord], card: Card, config: Config) -> None:
         """Samples for the network of `card`, augmented as the configuration says."""
         self.records, self.card, self.options, self.seed = records, card, config.dataset, config.seed
         self.codec = codecs.build(card.codec)

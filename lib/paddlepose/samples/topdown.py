@@ -1,7 +1,7 @@
 """One person of an image record: the crop that the network sees and the maps that it should answer with."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,8 @@ from paddlepose import codecs
 from paddlepose.core.geometry import Region, crop_matrix, flip_joints, transform
 from paddlepose.core.image import read_picture, to_input, warp
 from paddlepose.core.types import Card, ImageRecord, Person
+from paddlepose.experiment import Config
 from paddlepose.samples.augment import Draw, draw, half_body
-
-if TYPE_CHECKING:
-    from paddlepose.experiment import Config
 
 
 class TopDownSample(TypedDict):
@@ -33,7 +31,7 @@ class TopDownSamples:
     and a run that is resumed sees what it would have seen.
     """
 
-    def __init__(self, records: Sequence[ImageRecord], card: Card, config: "Config", *, train: bool) -> None:
+    def __init__(self, records: Sequence[ImageRecord], card: Card, config: Config, *, train: bool) -> None:
         """Samples for the network of `card`; `train` draws augmentations as the configuration says."""
         chosen = train and config.dataset.select_data
         pairs = [(record, person) for record in records for person in record.people]
