@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from paddlepose.core.nms import SIGMAS, box_nms, oks, oks_nms, soft_oks_nms
+from paddlepose.core.nms import SIGMAS, box_nms, oks, oks_nms
 
 SIGMA = np.array(SIGMAS["coco"])
 NONE = np.zeros((0, 17, 2)), np.zeros(0), np.zeros(0)
@@ -20,12 +20,12 @@ def test_similarity_equals_the_golden(golden, case):
 
 @pytest.mark.parametrize("case", range(6))
 @pytest.mark.parametrize("threshold", [0.9, 0.5, 0.2])
-@pytest.mark.parametrize("suppress", [oks_nms, soft_oks_nms])
-def test_kept_poses_equal_the_golden(golden, suppress, threshold, case):
+@pytest.mark.parametrize("soft", [False, True])
+def test_kept_poses_equal_the_golden(golden, soft, threshold, case):
     nms = golden("topdown/nms.npz")
     joints, scores, areas = nms[f"in__keypoints_{case}"][..., :2], nms[f"in__score_{case}"], nms[f"in__area_{case}"]
-    kept = suppress(joints, scores, areas, sigmas=SIGMA, threshold=threshold)
-    np.testing.assert_array_equal(kept, nms[f"out__{suppress.__name__}_{case}_thr{threshold}"])
+    kept = oks_nms(joints, scores, areas, sigmas=SIGMA, threshold=threshold, soft=soft)
+    np.testing.assert_array_equal(kept, nms[f"out__{'soft_' * soft}oks_nms_{case}_thr{threshold}"])
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.6])
@@ -47,18 +47,18 @@ def test_two_alike_and_one_apart():
     arguments = joints, np.array([0.5, 0.9, 0.7]), np.full(3, 100.0)
     assert oks_nms(*arguments, sigmas=SIGMA, threshold=0.9).tolist() == [1, 2]
     # The softened score of pose 0 is 0.5 exp(-1 / 0.9), so it comes last, but stays.
-    assert soft_oks_nms(*arguments, sigmas=SIGMA, threshold=0.9).tolist() == [1, 2, 0]
+    assert oks_nms(*arguments, sigmas=SIGMA, threshold=0.9, soft=True).tolist() == [1, 2, 0]
 
 
 def test_soft_suppression_leaves_the_scores_it_was_given():
     scores = np.array([0.5, 0.9])
-    soft_oks_nms(np.zeros((2, 17, 2)), scores, np.ones(2), sigmas=SIGMA, threshold=0.5)
+    oks_nms(np.zeros((2, 17, 2)), scores, np.ones(2), sigmas=SIGMA, threshold=0.5, soft=True)
     assert scores.tolist() == [0.5, 0.9]
 
 
-@pytest.mark.parametrize("suppress", [oks_nms, soft_oks_nms])
-def test_nobody(suppress):
-    assert suppress(*NONE, sigmas=SIGMA, threshold=0.5).shape == (0,)
+@pytest.mark.parametrize("soft", [False, True])
+def test_nobody(soft):
+    assert oks_nms(*NONE, sigmas=SIGMA, threshold=0.5, soft=soft).shape == (0,)
 
 
 def test_weighted_joints_count_by_their_weight():

@@ -18,15 +18,11 @@ Indices = NDArray[np.int64]
 def oks(
     joints: Floats, area: float, others: Floats, *, other_areas: Floats, sigmas: Floats, weights: Floats | None = None
 ) -> NDArray[np.float64]:
-    """Object keypoint similarity (N,), 0 to 1, of a pose with N others; all joints count alike without `weights`.
+    """Object keypoint similarity (N,), 0 to 1, of a pose (K, 2: x, y in pixels) with N others (N, K, 2).
 
-    Args:
-        joints: (K, 2) x, y in pixels.
-        area: of the person, in square pixels; a pair is measured by the mean of its two areas.
-        others: (N, K, 2).
-        other_areas: (N,).
-        sigmas: (K,), the fall-off of each joint as a share of the person's scale.
-        weights: (N, K), above 0 somewhere in each row.
+    A pair is measured by the mean of its two areas, in square pixels: `area` and one of `other_areas` (N,). `sigmas`
+    (K,) are the joints' fall-off as shares of the person's scale. All joints count alike without `weights` (N, K),
+    which are above 0 somewhere in each row.
     """
     squared = ((others - joints) ** 2).sum(-1)
     mean_areas = (area + other_areas) / 2 + np.spacing(1)
@@ -34,34 +30,28 @@ def oks(
     return alike.mean(-1) if weights is None else (alike * weights).sum(-1) / weights.sum(-1)
 
 
-def oks_nms(joints: Floats, scores: Floats, areas: Floats, *, sigmas: Floats, threshold: float) -> Indices:
+def oks_nms(
+    joints: Floats, scores: Floats, areas: Floats, *, sigmas: Floats, threshold: float, soft: bool = False
+) -> Indices:
     """Indices of the poses that stay, best score first: none of them is more alike a better one than `threshold`.
+
+    If `soft`, those of the 20 best, in an order in which each taken one lowers the scores of those alike to it by
+    exp(-OKS^2 / threshold).
 
     Poses are (N, K, 2: x, y in pixels), with `scores` (N,) and `areas` (N,) of the people in square pixels; `sigmas`
     are as for `oks`.
     """
-    order, kept = _by_score(scores), []
-    while order.size:
-        best, order = order[0], order[1:]
-        kept.append(best)
-        alike = oks(joints[best], areas[best], joints[order], other_areas=areas[order], sigmas=sigmas)
-        order = order[alike <= threshold]
-    return np.array(kept, np.int64)
-
-
-def soft_oks_nms(joints: Floats, scores: Floats, areas: Floats, *, sigmas: Floats, threshold: float) -> Indices:
-    """Indices of the 20 best poses, in an order in which each taken one lowers the scores of those alike to it.
-
-    Arguments are those of `oks_nms`; a score falls by exp(-OKS^2 / threshold). Nothing but the number is cut.
-    """
     scores = scores.astype(np.float64)
     order, kept = _by_score(scores), []
-    while order.size and len(kept) < MOST_SOFT:
+    while order.size and not (soft and len(kept) == MOST_SOFT):
         best, order = order[0], order[1:]
         kept.append(best)
         alike = oks(joints[best], areas[best], joints[order], other_areas=areas[order], sigmas=sigmas)
-        scores[order] *= np.exp(-(alike**2) / threshold)
-        order = order[_by_score(scores[order])]
+        if soft:
+            scores[order] *= np.exp(-(alike**2) / threshold)
+            order = order[_by_score(scores[order])]
+        else:
+            order = order[alike <= threshold]
     return np.array(kept, np.int64)
 
 

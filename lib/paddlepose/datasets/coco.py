@@ -19,7 +19,7 @@ from paddlepose.core.geometry import Region
 from paddlepose.core.types import ImageRecord, Person, Skeleton
 from paddlepose.datasets import Source, _coco_file, _disk, _skeleton
 from paddlepose.datasets._coco_file import CocoFile
-from paddlepose.metrics.coco import OUTLINE_SHARE, Everybody, Keypoints, Kind, Selection
+from paddlepose.metrics.coco import OUTLINE_SHARE, Everybody, Keypoints, Kind
 from paddlepose.settings import TestSection
 
 _LOG = logging.getLogger(__name__)
@@ -101,9 +101,9 @@ def metric(source: Source, out: Path, options: TestSection) -> Keypoints:
     Raises FileNotFoundError: the annotation file is missing; ValueError: it is not what it should be.
     """
     labels = _coco_file.read(source)
-    selection = Selection(options.oks_thre, options.in_vis_thre, options.soft_nms)
     file = out / "results" / f"keypoints_{source.split}_results_0.json"
-    return Keypoints(file, *_measured(labels), category=labels.category, selection=selection)
+    how = {"oks_threshold": options.oks_thre, "least_confidence": options.in_vis_thre, "soft": options.soft_nms}
+    return Keypoints(file, *_measured(labels), category=labels.category, **how)
 
 
 def picture_metric(source: Source, out: Path, tag: str) -> Everybody:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from paddlepose.core.files import entry, read_json, written_beside
 from paddlepose.core.geometry import SCALE_UNIT
-from paddlepose.core.nms import SIGMAS, oks_nms, soft_oks_nms
+from paddlepose.core.nms import SIGMAS, oks_nms
 from paddlepose.core.types import ImageRecord, Poses, Skeleton
 
 Kind = Literal["coco", "crowdpose"]
@@ -27,15 +27,6 @@ FIGURES = {
     | {"AP (E)": 6, "AP (M)": 7, "AP (H)": 8},
 }
 OUTLINE_SHARE = 0.53  # of its box, the area of a person whose outline is not labelled (CrowdPose's evaluation)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which poses of an image go into the results, and with which score."""
-
-    oks_threshold: float = 0.9  # two poses more alike than this do not both stay
-    least_confidence: float = 0.2  # of joints that count in a pose's score
-    soft: bool = False  # lower the rank of alike poses and keep the best 20, instead of dropping them
 
 
 def evaluate(
@@ -150,17 +141,18 @@ def pose_rows(image: int, poses: Poses, category: int = 1) -> list[Row]:
 class Keypoints(Everybody):
     """COCO's or CrowdPose's figures of poses found in people's boxes: rescored and thinned out first."""
 
-    selection: Selection = field(default_factory=Selection)
+    oks_threshold: float = 0.9  # two poses more alike than this do not both stay
+    least_confidence: float = 0.2  # of joints that count in a pose's score
+    soft: bool = False  # lower the rank of alike poses and keep the best 20, instead of dropping them
 
     def add(self, record: ImageRecord, poses: Poses) -> None:
         """Take the poses of an image's people, in their order; the score of a pose is made anew from its joints'."""
-        people, options = record.people, self.selection
-        scores = rescored(poses.scores, np.array([person.score for person in people]), options.least_confidence)
+        people = record.people
+        scores = rescored(poses.scores, np.array([person.score for person in people]), self.least_confidence)
         areas = np.array([person.region.area for person in people])
-        thin_out = soft_oks_nms if options.soft else oks_nms
-        sigmas = np.array(self.skeleton.sigmas)
+        how = {"sigmas": np.array(self.skeleton.sigmas), "threshold": self.oks_threshold, "soft": self.soft}
         rows = pose_rows(record.id, Poses(poses.xy, poses.scores, scores), self.category)
-        for i in thin_out(poses.xy, scores, areas, sigmas=sigmas, threshold=options.oks_threshold):
+        for i in oks_nms(poses.xy, scores, areas, **how):
             region = people[i].region
             del rows[i]["bbox"]
             self.rows.append(

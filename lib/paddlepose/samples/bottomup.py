@@ -92,12 +92,8 @@ class BottomUpSamples:
             masks.append((shown[:, ::-1] if change.flip else shown) > 255 / 2)
         targets = self.codec.encode(placed, areas, masks)
         image = to_input(np.ascontiguousarray(image[:, ::-1]) if change.flip else image, self.card)
-        levels = zip(targets.heatmaps, targets.masks, strict=True)
-        maps = {
-            name: value
-            for i, pair in enumerate(levels)
-            for name, value in zip((f"heatmap{i}", f"mask{i}"), pair, strict=True)
-        }
+        maps = {f"heatmap{i}": heatmap for i, heatmap in enumerate(targets.heatmaps)}
+        maps |= {f"mask{i}": mask for i, mask in enumerate(targets.masks)}
         return {"image": image, **maps, "offset": targets.offset, "offset_weight": targets.offset_weight}
 
     def _mirrored(self, joints: Floats, width: int) -> Floats:
