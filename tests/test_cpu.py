@@ -8,7 +8,7 @@ import pytest
 
 from paddlepose import cpu
 
-NAMES = ("MKL_NUM_THREADS", "KMP_BLOCKTIME", "MKL_DEBUG_CPU_TYPE")
+NAMES = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "KMP_BLOCKTIME", "MKL_DEBUG_CPU_TYPE")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ def set_environment() -> None:
     processes = int(os.environ.get("PADDLE_LOCAL_SIZE", "1"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # Linux; others
     os.environ.setdefault("MKL_NUM_THREADS", str(max(1, cores // processes)))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's; others would spin after its small products
     os.environ.setdefault("KMP_BLOCKTIME", "1")  # ms; idle threads soon leave their core to the data loader's workers
     if _is_amd():
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")  # else Paddle's matrix library takes its slowest path
@@ -22,7 +23,7 @@ def set_environment() -> None:
 
 def describe() -> str:
     """The settings in force, for the log."""
-    names = ("MKL_NUM_THREADS", "KMP_BLOCKTIME", "MKL_DEBUG_CPU_TYPE")
+    names = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "KMP_BLOCKTIME", "MKL_DEBUG_CPU_TYPE")
     return "CPU settings: " + ", ".join(f"{name}={os.environ[name]}" for name in names if name in os.environ)
 
 
