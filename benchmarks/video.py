@@ -1,7 +1,7 @@
 """Videos: whether people keep their ids, whether memory grows, and how near `deploy` comes to the network alone.
 
-The people are those of data/make_video.py. For ids and memory a stand-in for the network gives their true joints with
-noise, without whoever is hidden and without some poses by chance; the rest is `paddlepose deploy` as it is.
+The people are those of data/make_video.py. In the first table's first row a stand-in for the network gives their true
+joints with noise, without whoever is hidden and without some poses by chance; the rest is `paddlepose deploy` as it is.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from memory import in_new_process, peak
+from scipy.optimize import linear_sum_assignment
 from timing import medians, table, warn_of_load
 
 from paddlepose.commands import _pictures, _video
 from paddlepose.core.image import Picture
 from paddlepose.core.media import Video
+from paddlepose.core.predict import BottomUp
 from paddlepose.core.types import Card, Poses
 from paddlepose.datasets._skeleton import COCO
 from paddlepose.runtime import load
@@ -28,6 +31,7 @@ SIZE = (320, 240)
 HIDDEN = 0.6  # share of joints behind others from which a person is not found
 MISSED = 0.03  # share of poses that are not found for no reason
 NOISE = 2.0  # pixels, of people 150 to 190 pixels tall; three times as much for joints behind others
+NEAR = 20.0  # pixels, of half the joints, within which a pose is a person's
 FIRST = 200  # frames after which memory should no longer grow
 
 
@@ -38,10 +42,8 @@ class Everybody:
 
     def __init__(self, film: Path, seed: int) -> None:
         """For a video with its truth beside it."""
-        self.rows = iter(film.with_suffix(".jsonl").read_text().splitlines())
+        self.rows = iter(_truth(film).read_text().splitlines())
         self.rng = np.random.default_rng(seed)
-        self.people: list[list[int]] = []  # by frame, in the order of the poses
-        self.peaks: list[float] = []  # MB, by frame
 
     def __call__(self, picture: Picture) -> Poses:
         """The poses; the picture is not looked at."""
@@ -51,12 +53,23 @@ class Everybody:
             if (state == 1).mean() < HIDDEN and rng.uniform() >= MISSED:
                 off = rng.normal(0, NOISE, (17, 2)) * np.where(state == 1, 3, 1)[:, None]
                 scores = np.where(state == 1, rng.uniform(0.05, 0.4, 17), rng.uniform(0.5, 0.95, 17))
-                found.append((person["id"], np.stack([x, y], 1) + off, scores))
+                found.append((np.stack([x, y], 1) + off, scores))
         found = [found[i] for i in rng.permutation(len(found))]
-        self.people.append([number for number, _, _ in found])
-        self.peaks.append(peak())
-        xy, scores = (np.array([row[i] for row in found]) for i in (1, 2))
+        xy, scores = (np.array([row[i] for row in found]) for i in (0, 1))
         return Poses(xy.reshape(-1, 17, 2), scores.reshape(-1, 17), scores.reshape(-1, 17).mean(1))
+
+
+class Measured:
+    """A predictor that notes the memory in use before each frame."""
+
+    def __init__(self, predictor: Everybody | BottomUp, peaks: list[float]) -> None:
+        """The peaks are appended, in MB."""
+        self.predictor, self.card, self.peaks = predictor, predictor.card, peaks
+
+    def __call__(self, picture: Picture) -> Poses:
+        """The predictor's poses."""
+        self.peaks.append(peak())
+        return self.predictor(picture)
 
 
 def main() -> None:
@@ -65,8 +78,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         film = Path(name, "walk.webm")
         in_new_process(write, film, arguments.frames, arguments.seed)
-        titles = ["frames", "ids right", "ids changed", f"MB after {FIRST}", "MB at the end", "difference"]
-        print(table(titles, [in_new_process(follow, film, arguments.seed)]))
+        titles = ["", "frames", "ids right", "ids changed", f"MB after {FIRST}", "MB at the end", "difference"]
+        rows = [["stand-in", *in_new_process(follow, film, None, arguments.seed)]]
+        if arguments.model:
+            rows.append([arguments.model.name, *in_new_process(follow, film, arguments.model, arguments.seed)])
+        print(table(titles, rows), end="\n\n")
         if arguments.model:
             warn_of_load()
             short = Path(name, "short.webm")
@@ -83,22 +99,36 @@ def write(film: Path, frames: int, seed: int) -> None:
     make_video(film, frames, SIZE, seed)
 
 
-def follow(film: Path, seed: int) -> list[str]:
+def follow(film: Path, model: Path | None, seed: int) -> list[str]:
     """The row of ids and memory: in a right frame, everybody has the id with which they were first seen."""
-    people = Everybody(film, seed)
-    _video.FINDERS = 1  # the stand-in takes the frames in their order
-    _deploy(people, film)
-    rows = film.with_name("walk_result.jsonl").read_text().splitlines()
+    peaks: list[float] = []  # MB, by frame
+    if model:
+        predictor = load(model)
+        predictor.flip_test = True
+    else:
+        predictor = Everybody(film, seed)
+        _video.FINDERS = 1  # the stand-in takes the frames in their order
+    _deploy(Measured(predictor, peaks), film)
+    found, true = (path.read_text().splitlines() for path in (film.with_name("walk_result.jsonl"), _truth(film)))
     first, last, right, changed = {}, {}, 0, 0
-    for who, row in zip(people.people, rows, strict=True):
-        ids = dict(zip(who, (person["id"] for person in json.loads(row)["people"]), strict=True))
+    for row, wanted in zip(found, true, strict=True):
+        ids = _ids(json.loads(row)["people"], json.loads(wanted)["people"])
         first = ids | first
         changed += sum(last.get(i, number) != number for i, number in ids.items())
         last |= ids
         right += all(first[i] == number for i, number in ids.items())
-    early, late = max(people.peaks[:FIRST]), peak()
+    rows, early, late = found, max(peaks[:FIRST]), peak()
     memory = [f"{value:.1f}" for value in (early, late, late - early)]
     return [str(len(rows)), f"{right / len(rows):.2%}", str(changed), *memory]
+
+
+def _ids(found: list[Any], true: list[Any]) -> dict[int, int]:
+    """Of each true person who was found, the id there; found poses far from everybody are nobody's."""
+    places = [np.array(list(person["keypoints"].values()))[:, :2] for person in found]
+    people = [np.array(list(person["keypoints"].values()))[:, :2] for person in true]
+    off = np.array([[np.median(np.hypot(*(a - b).T)) for b in people] for a in places]).reshape(len(found), len(true))
+    pairs = zip(*linear_sum_assignment(off), strict=True)
+    return {true[column]["id"]: found[row]["id"] for row, column in pairs if off[row, column] < NEAR}
 
 
 def speed(model: Path, film: Path, threads: int | None, repeats: int) -> list[str]:
@@ -117,6 +147,10 @@ def speed(model: Path, film: Path, threads: int | None, repeats: int) -> list[st
     }
     rates = {name: len(frames) / seconds for name, seconds in medians(calls, repeats).items()}
     return [model.name, *(f"{rate:.2f}/s" for rate in rates.values()), f"{rates['deploy'] / rates['alone']:.3f}"]
+
+
+def _truth(film: Path) -> Path:
+    return film.with_suffix(".jsonl")
 
 
 def _deploy(predictor: object, film: Path) -> None:
