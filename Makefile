@@ -22,7 +22,7 @@ quickstart: $(VENV)/train
 	@echo "      your own data set, see README.md; this model has only ever seen drawn people"
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

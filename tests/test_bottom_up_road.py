@@ -166,16 +166,19 @@ def refused(capsys, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("road", ["coco"], indirect=True)
-def test_pictures_without_labels_give_results_and_no_table(road, caplog):
+def test_pictures_without_labels_give_results_and_no_figures(road, tmp_path, caplog):
     folder, job, _ = road
     labels = json.loads((folder / "coco" / "annotations" / "person_keypoints_val2017.json").read_text())
-    info = folder / "coco" / "annotations" / "image_info_test-dev2017.json"
+    info = tmp_path / "annotations" / "image_info_test-dev2017.json"
+    info.parent.mkdir()
     info.write_text(json.dumps({key: labels[key] for key in ("images", "categories")}))
-    shutil.copytree(folder / "coco" / "images" / "val2017", folder / "coco" / "images" / "test2017")
+    shutil.copytree(folder / "coco" / "images" / "val2017", tmp_path / "images" / "test2017")
+    weights = next((folder / "output").rglob("coco/**/final_state.pdparams"))
+    data = ["DATASET.ROOT", str(tmp_path), "DATASET.TEST_SET", "test-dev2017", "OUTPUT_DIR", str(tmp_path / "output")]
     with caplog.at_level("INFO"):
-        assert main(["valid", *job, "DATASET.TEST_SET", "test-dev2017", "OUTPUT_DIR", str(folder / "output")]) == 0
-    assert not tables(caplog)
-    assert len(list((folder / "output").rglob("keypoints_test-dev2017_*_results.json"))) == 2
+        assert main(["valid", *job, *data, "--model-file", str(weights)]) == 0
+    assert not [line for line in tables(caplog) if "AP" in line]
+    assert len(list(tmp_path.rglob("keypoints_test-dev2017_*_results.json"))) == 2
 
 
 @pytest.mark.parametrize("road", ["coco"], indirect=True)
@@ -262,7 +265,7 @@ def test_a_set_with_other_joints_needs_no_code(drawn, tmp_path, caplog):
 
     with caplog.at_level("INFO"):
         assert main(["train", *changed(drawn, tmp_path, "coco", change)]) == 0
-    assert len(tables(caplog)) == 8
+    assert len(tables(caplog)) == 4
     results = next(tmp_path.rglob("keypoints_val2017_final_results.json"))
     assert {len(row["keypoints"]) for row in json.loads(results.read_text())} == {9}
 
