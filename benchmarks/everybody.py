@@ -2,8 +2,9 @@
 
 One file of each network takes real pictures of several sizes, alone and two at a time. The first table has the largest
 difference of any output, as a share of its largest value, and of the final poses with flip test, in pixels of the
-picture. The second has, for one picture with flip test at one and at three scales, the time from the picture to the
-poses against that of the network's passes alone. Weights are drawn as networks.py does it.
+picture, and the share of joints that are near. The second has, for one picture with flip test at one and at three
+scales, the time from the picture to the poses against that of the network's passes alone. Weights are drawn as
+networks.py does it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ FILES = (
     "w48/w48_2x_reg_delaysep_bg01_0025_stn_640_adam_lr1e-3_coco_x140.yaml",
 )
 SIDES = (512, 640, 384)  # pixels of the shorter side
+NEAR = 0.1  # pixels of the picture, within which joints should be
 SCALES = ((1.0,), (0.5, 1.0, 2.0))
 
 Arrays = NDArray[np.float32]
@@ -60,7 +62,8 @@ def main() -> None:
         title = f"{config.model.name} W{config.arguments('model')['width']}, {card.input_size[0]}"
         equal += [[title, *row] for row in differences(card, ours, exported, pictures)]
         times += [[title, *row] for row in overheads(card, exported, pictures[0], arguments.repeats)]
-    print(table(["", "shorter side", "maps, 1 picture", "maps, 2 pictures", "people", "joints, px"], equal), end="\n\n")
+    titles = ["", "shorter side", "maps, 1 picture", "maps, 2 pictures", "people", "joints, px", f"within {NEAR} px"]
+    print(table(titles, equal), end="\n\n")
     print(table(["", "scales", "network alone, s", "picture to poses, s", "ratio"], times))
 
 
@@ -75,12 +78,14 @@ def differences(card: Card, ours: Network, exported: Network, pictures: Sequence
         images = [BottomUp(ours, sized).images([picture]) for picture in pictures]
         batches = images, [image.repeat(2, 0) for image in images]
         maps = [max(_difference(ours(batch), exported(batch)) for batch in of_number) for of_number in batches]
-        people, off = 0, 0.0
+        people, off = 0, [np.zeros(0)]
         for picture in pictures:
             one, other = (BottomUp(network, sized, flip_test=True)(picture) for network in (ours, exported))
             people += len(one)
-            off = max(off, float(np.abs(one.xy - other.xy).max(initial=0))) if len(one) == len(other) else np.inf
-        rows.append([side, *(f"{value:.1e}" for value in maps), people, f"{off:.2g}"])
+            off.append(np.abs(one.xy - other.xy).max(-1).ravel() if len(one) == len(other) else np.array([np.inf]))
+        pixels = np.concatenate(off)
+        near = f"{(pixels <= NEAR).mean():.2%}"
+        rows.append([side, *(f"{value:.1e}" for value in maps), people, f"{pixels.max(initial=0):.2g}", near])
     return rows
 
 
