@@ -23,7 +23,7 @@ from timing import medians, table, warn_of_load
 
 from paddlepose.config import load_config
 from paddlepose.core.image import Picture, read_picture
-from paddlepose.core.predict import BottomUp, Network
+from paddlepose.core.predict import BottomUp, Network, whole_inputs
 from paddlepose.core.types import Card
 from paddlepose.datasets import Source, coco
 from paddlepose.engine.evaluate import as_network
@@ -55,7 +55,7 @@ def main() -> None:
         config = load_config(EXPERIMENTS / name)
         card = config.card(coco.skeleton(config.source(train=False)))
         model = build_network(config, len(card.skeleton.joints))
-        draw_weights(model, BottomUp(as_network(model), card).images(pictures[:1]))
+        draw_weights(model, whole_inputs(pictures[:1], card))
         with tempfile.TemporaryDirectory() as folder:
             export(model, card, Path(folder, "everybody.onnx"))
             ours, exported = as_network(model), OrtNetwork(Path(folder, "everybody.onnx"))
@@ -75,7 +75,7 @@ def differences(card: Card, ours: Network, exported: Network, pictures: Sequence
         share = side / card.input_size[0]
         heatmap = tuple(int(share * pixels) for pixels in card.codec["heatmap_size"])
         sized.codec["heatmap_size"] = heatmap
-        images = [BottomUp(ours, sized).images([picture]) for picture in pictures]
+        images = [whole_inputs([picture], sized) for picture in pictures]
         batches = images, [image.repeat(2, 0) for image in images]
         maps = [max(_difference(ours(batch), exported(batch)) for batch in of_number) for of_number in batches]
         people, off = 0, [np.zeros(0)]

@@ -22,7 +22,7 @@ from timing import medians, table, warn_of_load
 from paddlepose.commands import _pictures, _video
 from paddlepose.core.image import Picture
 from paddlepose.core.media import Video
-from paddlepose.core.predict import BottomUp
+from paddlepose.core.predict import BottomUp, TopDown
 from paddlepose.core.types import Card, Poses
 from paddlepose.datasets._skeleton import COCO
 from paddlepose.runtime import load
@@ -80,7 +80,7 @@ def main() -> None:
         in_new_process(write, film, arguments.frames, arguments.seed)
         titles = ["", "frames", "ids right", "ids changed", f"MB after {FIRST}", "MB at the end", "difference"]
         rows = [["stand-in", *in_new_process(follow, film, None, arguments.seed)]]
-        if arguments.model:
+        if arguments.model and _load(arguments.model).card.kind == "bottom_up":
             rows.append([arguments.model.name, *in_new_process(follow, film, arguments.model, arguments.seed)])
         print(table(titles, rows), end="\n\n")
         if arguments.model:
@@ -103,8 +103,7 @@ def follow(film: Path, model: Path | None, seed: int) -> list[str]:
     """The row of ids and memory: in a right frame, everybody has the id with which they were first seen."""
     peaks: list[float] = []  # MB, by frame
     if model:
-        predictor = load(model)
-        predictor.flip_test = True
+        predictor = _load(model)
     else:
         predictor = Everybody(film, seed)
         _video.FINDERS = 1  # the stand-in takes the frames in their order
@@ -117,9 +116,9 @@ def follow(film: Path, model: Path | None, seed: int) -> list[str]:
         changed += sum(last.get(i, number) != number for i, number in ids.items())
         last |= ids
         right += all(first[i] == number for i, number in ids.items())
-    rows, early, late = found, max(peaks[:FIRST]), peak()
+    early, late = max(peaks[:FIRST]), peak()
     memory = [f"{value:.1f}" for value in (early, late, late - early)]
-    return [str(len(rows)), f"{right / len(rows):.2%}", str(changed), *memory]
+    return [str(len(found)), f"{right / len(found):.2%}", str(changed), *memory]
 
 
 def _ids(found: list[Any], true: list[Any]) -> dict[int, int]:
@@ -133,8 +132,7 @@ def _ids(found: list[Any], true: list[Any]) -> dict[int, int]:
 
 def speed(model: Path, film: Path, threads: int | None, repeats: int) -> list[str]:
     """The row of frames a second: of the network on what it is given, and of all of `deploy`."""
-    predictor = load(model, threads=threads)
-    predictor.flip_test = predictor.card.kind == "bottom_up"
+    predictor = _load(model, threads)
     network, given = predictor.network, []
     predictor.network = lambda images: given.append(images) or network(images)
     frames = list(Video(film))
@@ -147,6 +145,13 @@ def speed(model: Path, film: Path, threads: int | None, repeats: int) -> list[st
     }
     rates = {name: len(frames) / seconds for name, seconds in medians(calls, repeats).items()}
     return [model.name, *(f"{rate:.2f}/s" for rate in rates.values()), f"{rates['deploy'] / rates['alone']:.3f}"]
+
+
+def _load(model: Path, threads: int | None = None) -> TopDown | BottomUp:
+    """The predictor of an exported file, flipping as `deploy` does."""
+    predictor = load(model, threads=threads)
+    predictor.flip_test = predictor.card.kind == "bottom_up"
+    return predictor
 
 
 def _truth(film: Path) -> Path:
@@ -166,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", type=Path, help="an exported network; without one there is no table of speed")
+    parser.add_argument("--model", type=Path, help="an exported network, to see its speed, and a bottom-up one's ids")
     parser.add_argument("--threads", type=int, help="of the CPU that a layer may use")
     parser.add_argument("--speed-frames", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=3)

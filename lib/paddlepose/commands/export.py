@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from paddle import nn
 
 from paddlepose.commands import _options
 from paddlepose.core.image import read_picture
-from paddlepose.core.predict import BottomUp
-from paddlepose.engine.evaluate import as_network
+from paddlepose.core.predict import whole_inputs
 from paddlepose.engine.job import Job
 from paddlepose.export import export
 
@@ -37,21 +35,21 @@ def main(argv: Sequence[str]) -> int:
     card = replace(job.card, source={"experiment": job.name, "weights": str(weights)})
     print("=> Converting...")
     how = {"portable": arguments.portable, "rescorer": job.rescorer} if card.kind == "bottom_up" else {}
-    difference = export(model, card, arguments.out, real=_real_inputs(job, model), **how)
+    difference = export(model, card, arguments.out, real=_real_inputs(job), **how)
     print(f"=> Checked in onnxruntime: largest difference {difference:.1e} of the output's scale")
     print(f"=> Model saved as: {arguments.out}")
     print("=> Done.")
     return 0
 
 
-def _real_inputs(job: Job, model: nn.Layer) -> list[NDArray[np.float32]]:
+def _real_inputs(job: Job) -> list[NDArray[np.float32]]:
     """The network's input for a little of the test split, or none where the data are not here."""
-    predictor, most = job.predictor(as_network(model)), _REAL_INPUTS[job.card.kind]
+    is_bottom_up, most = job.card.kind == "bottom_up", _REAL_INPUTS[job.card.kind]
     try:
-        if isinstance(predictor, BottomUp):
-            return [predictor.images([read_picture(record.path)]) for record in job.pictures()[:most]]
-        samples = job.loader(train=False).samples
-        return [np.stack([samples[i]["image"] for i in range(min(most, len(samples)))])]
+        found = job.pictures() if is_bottom_up else job.loader(train=False).samples
     except (OSError, ValueError):
         print("=> No pictures of the test split here: the file is checked on random input alone")
         return []
+    if is_bottom_up:
+        return [whole_inputs([read_picture(record.path)], job.card) for record in found[:most]]
+    return [np.stack([found[i]["image"] for i in range(min(most, len(found)))])]

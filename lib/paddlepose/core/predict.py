@@ -127,21 +127,13 @@ class BottomUp:
         return [resize_align(size, self.card.input_size[0], scale)[0] for scale in self.scales]
 
     def _of_like_size(self, pictures: Sequence[Picture]) -> list[Answer]:
-        scales = [self.maps(self.images(pictures, scale)) for scale in self.scales]
+        scales = [self.maps(whole_inputs(pictures, self.card, scale)) for scale in self.scales]
         size, _ = resize_align(pictures[0].shape[1::-1], self.card.input_size[0])
         answers = []
         for heatmaps, positions in zip(*(zip(*maps, strict=True) for maps in zip(*scales, strict=True)), strict=True):
             fused = sum(up_interpolate(heatmap, size[::-1]) for heatmap in heatmaps) / np.float32(len(heatmaps))
             answers.append(Answer(list(heatmaps), list(positions), fused))
         return answers
-
-    def images(self, pictures: Sequence[Picture], scale: float = 1.0) -> NDArray[np.float32]:
-        """The network's input (B, 3, H, W) for pictures, which need input of like size, shown at a scale."""
-        images = []
-        for picture in pictures:
-            size, region = resize_align(picture.shape[1::-1], self.card.input_size[0], scale)
-            images.append(to_input(warp(picture, crop_matrix(region, size), size), self.card))
-        return np.stack(images)
 
     def maps(self, images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Heatmaps (B, K + 1, h, w) and positions (B, 2 K, h, w) of images (B, 3, H, W), in pixels of the maps."""
@@ -158,6 +150,15 @@ class BottomUp:
             positions = (positions + codec.flip(flipped_positions, skeleton, positions=True)) * np.float32(0.5)
         times = heatmaps.shape[-1] // positions.shape[-1]
         return heatmaps, (positions * np.float32(times)).repeat(times, -1).repeat(times, -2)
+
+
+def whole_inputs(pictures: Sequence[Picture], card: Card, scale: float = 1.0) -> NDArray[np.float32]:
+    """A bottom-up network's input (B, 3, H, W) for pictures, which need input of like size, shown at a scale."""
+    images = []
+    for picture in pictures:
+        size, region = resize_align(picture.shape[1::-1], card.input_size[0], scale)
+        images.append(to_input(warp(picture, crop_matrix(region, size), size), card))
+    return np.stack(images)
 
 
 def mirrored(images: NDArray[np.float32], shift: int) -> NDArray[np.float32]:
