@@ -78,7 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         film = Path(name, "walk.webm")
         in_new_process(write, film, arguments.frames, arguments.seed)
-        titles = ["", "frames", "ids right", "ids changed", f"MB after {FIRST}", "MB at the end", "difference"]
+        titles = ["", "frames", "people found", "ids right", "ids changed", f"MB after {FIRST}", "MB at the end", "difference"]
         rows = [["stand-in", *in_new_process(follow, film, None, arguments.seed)]]
         if arguments.model and _load(arguments.model).card.kind == "bottom_up":
             rows.append([arguments.model.name, *in_new_process(follow, film, arguments.model, arguments.seed)])
@@ -100,7 +100,7 @@ def write(film: Path, frames: int, seed: int) -> None:
 
 
 def follow(film: Path, model: Path | None, seed: int) -> list[str]:
-    """The row of ids and memory: in a right frame, everybody has the id with which they were first seen."""
+    """The row of people, ids and memory: in a right frame, everybody has the id with which they were first seen."""
     peaks: list[float] = []  # MB, by frame
     if model:
         predictor = _load(model)
@@ -109,16 +109,18 @@ def follow(film: Path, model: Path | None, seed: int) -> list[str]:
         _video.FINDERS = 1  # the stand-in takes the frames in their order
     _deploy(Measured(predictor, peaks), film)
     found, true = (path.read_text().splitlines() for path in (film.with_name("walk_result.jsonl"), _truth(film)))
-    first, last, right, changed = {}, {}, 0, 0
+    first, last, right, changed, seen, there = {}, {}, 0, 0, 0, 0
     for row, wanted in zip(found, true, strict=True):
-        ids = _ids(json.loads(row)["people"], json.loads(wanted)["people"])
+        people = json.loads(wanted)["people"]
+        ids = _ids(json.loads(row)["people"], people)
+        seen, there = seen + len(ids), there + len(people)
         first = ids | first
         changed += sum(last.get(i, number) != number for i, number in ids.items())
         last |= ids
         right += all(first[i] == number for i, number in ids.items())
     early, late = max(peaks[:FIRST]), peak()
     memory = [f"{value:.1f}" for value in (early, late, late - early)]
-    return [str(len(found)), f"{right / len(found):.2%}", str(changed), *memory]
+    return [str(len(found)), f"{seen / there:.2%}", f"{right / len(found):.2%}", str(changed), *memory]
 
 
 def _ids(found: list[Any], true: list[Any]) -> dict[int, int]:
