@@ -1,24 +1,21 @@
-"""What ResNet-like heatmap networks share: a trunk of four stages, and transposed convolutions that double the size."""
+"""What ResNet-like heatmap networks share: a trunk of four stages, and a head of transposed convolutions."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from paddle import Tensor, nn
 
-from paddlepose.models._layers import Shapes
+from paddlepose.models._layers import Shapes, final_conv
 
 # Kernel of a transposed convolution of stride 2: the padding and output padding that double the size exactly.
 _PADDING = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 
 Block = Callable[[int, int, int], nn.Layer]  # of input channels, width, stride
+Doubling = Callable[[int, int, int], list[nn.Layer]]  # of input channels, width, kernel: layers that double the size
 
 
-class Trunk(nn.Layer):
-    """Stem of stride 4 and four stages of blocks, 64, 128, 256 and 512 wide (He et al., table 1).
-
-    Attributes:
-        channels: of what the last stage gives.
-    """
+class HeatmapResNet(nn.Layer):
+    """Stem of stride 4 and four stages of blocks, 64, 128, 256 and 512 wide (He et al., table 1), and a head."""
 
     def __init__(self, block: Block, counts: Sequence[int], *, expansion: int, strides: Sequence[int]) -> None:
         """`counts` blocks in each stage, the first with the stage's stride; each gives `expansion` times its width."""
@@ -35,14 +32,39 @@ class Trunk(nn.Layer):
                 self.channels = 64 * 2**stage * expansion
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
 
-    def features(self, image: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to the last stage's features."""
+    def add_head(
+        self,
+        num_joints: int,
+        doubling: Doubling,
+        count: int,
+        filters: Sequence[int],
+        kernels: Sequence[int],
+        final_kernel: int,
+    ) -> None:
+        """`count` times the layers that `doubling` makes for a number of filters and a kernel, then one map a joint.
+
+        Raises ValueError: `filters` or `kernels` has another length.
+        """
+        for title, values in (("FILTERS", filters), ("KERNELS", kernels)):
+            if len(values) != count:
+                raise ValueError(f"NUM_DECONV_{title} {list(values)}: expected NUM_DECONV_LAYERS = {count}")
+        layers = []
+        for width, kernel in zip(filters, kernels, strict=True):
+            layers += doubling(self.channels, width, kernel)
+            self.channels = width
+        self.deconv_layers = nn.Sequential(*layers)
+        self.final_layer = final_conv(self.channels, num_joints, final_kernel)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Images (B, 3, H, W) to one (B, K, h, w)."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
 
         x = self.layer1(x)
         x = self.layer2(x)
         x = self.layer3(x)
-        return self.layer4(x)
+        x = self.layer4(x)
+
+        return [self.final_layer(self.deconv_layers(x))]
 
 
 def upsampling(
@@ -52,16 +74,6 @@ def upsampling(
     padding, output_padding = _PADDING[kernel]
     bias_attr = None if bias else False
     return nn.Conv2DTranspose(channels, width, kernel, 2, padding, output_padding, groups=groups, bias_attr=bias_attr)
-
-
-def check_lists(count: int, filters: Sequence[int], kernels: Sequence[int]) -> None:
-    """Hold the settings of a head of `count` transposed convolutions to that number.
-
-    Raises ValueError: a list has another length.
-    """
-    for title, values in (("FILTERS", filters), ("KERNELS", kernels)):
-        if len(values) != count:
-            raise ValueError(f"NUM_DECONV_{title} {list(values)}: expected NUM_DECONV_LAYERS = {count}")
 
 
 def block_counts(shapes: Shapes) -> tuple[int, ...]:

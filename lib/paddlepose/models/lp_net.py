@@ -5,14 +5,14 @@ from typing import Any, ClassVar, Literal
 
 from paddle import Tensor, nn
 
-from paddlepose.models._layers import Shapes, conv1x1, final_conv, shortcut
+from paddlepose.models._layers import Shapes, conv1x1, shortcut
 from paddlepose.models._lightweight import COUNTS, STRIDES, GlobalContext, LightBottleneck, depthwise, init_light
-from paddlepose.models._resnet import Trunk, block_counts, check_lists, head_arguments, upsampling
+from paddlepose.models._resnet import HeatmapResNet, block_counts, head_arguments, upsampling
 
 _RATIO = 32  # channels for each of a context block's inner ones
 
 
-class Network(Trunk):
+class Network(HeatmapResNet):
     """Heatmaps at a quarter of the input's size, with the usual two transposed convolutions."""
 
     multiple: ClassVar[int] = 16
@@ -33,21 +33,17 @@ class Network(Trunk):
         Raises ValueError: the lists of filters and kernels do not have `num_deconv_layers` entries, or a number
         of filters does not divide that before it.
         """
-        check_lists(num_deconv_layers, num_deconv_filters, num_deconv_kernels)
         super().__init__(partial(_Block, use_gcb=use_gcb), COUNTS[depth], expansion=1, strides=STRIDES)
-        layers, channels = [], self.channels
-        for width, kernel in zip(num_deconv_filters, num_deconv_kernels, strict=True):
+
+        def doubling(channels: int, width: int, kernel: int) -> list[nn.Layer]:
             if channels % width:
                 raise ValueError(f"NUM_DECONV_FILTERS {list(num_deconv_filters)}: {width} does not divide {channels}")
-            layers += [
-                upsampling(channels, width, kernel, groups=width, bias=deconv_with_bias),
-                conv1x1(width, width),
-                nn.BatchNorm2D(width),
-                nn.ReLU(),
-            ]
-            channels = width
-        self.deconv_layers = nn.Sequential(*layers)
-        self.final_layer = final_conv(channels, num_joints, final_conv_kernel)
+            first = upsampling(channels, width, kernel, groups=width, bias=deconv_with_bias)
+            return [first, conv1x1(width, width), nn.BatchNorm2D(width), nn.ReLU()]
+
+        self.add_head(
+            num_joints, doubling, num_deconv_layers, num_deconv_filters, num_deconv_kernels, final_conv_kernel
+        )
         init_light(self)
 
     @staticmethod
@@ -61,10 +57,6 @@ class Network(Trunk):
 
     def init_weights(self) -> None:
         """Keep the weights that the constructor drew: the published training starts from PyTorch's own."""
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """Images (B, 3, H, W) to one (B, K, h, w)."""
-        return [self.final_layer(self.deconv_layers(self.features(image)))]
 
 
 class _Block(LightBottleneck):

@@ -7,16 +7,16 @@ from typing import Any, ClassVar, Literal
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from paddlepose.models._layers import Shapes, conv1x1, final_conv, init_normal, shortcut
+from paddlepose.models._layers import Shapes, conv1x1, init_normal, shortcut
 from paddlepose.models._lightweight import COUNTS, STRIDES, GlobalContext, LightBottleneck, depthwise, init_light
-from paddlepose.models._resnet import Trunk, block_counts, check_lists, head_arguments, upsampling
+from paddlepose.models._resnet import HeatmapResNet, block_counts, head_arguments, upsampling
 
 _RATIO, _LEAST = 16, 16  # channels for each of an attention's inner ones, and how many of these there are at least
 
 Attention = Literal["gc", "se", "none"]
 
 
-class Network(Trunk):
+class Network(HeatmapResNet):
     """Heatmaps at a quarter of the input's size, with the usual two transposed convolutions."""
 
     multiple: ClassVar[int] = 16
@@ -36,16 +36,16 @@ class Network(Trunk):
 
         Raises ValueError: the lists of filters and kernels do not have `num_deconv_layers` entries.
         """
-        check_lists(num_deconv_layers, num_deconv_filters, num_deconv_kernels)
         super().__init__(partial(_Block, attention=attention), COUNTS[depth], expansion=1, strides=STRIDES)
-        layers, channels = [], self.channels
-        for width, kernel in zip(num_deconv_filters, num_deconv_kernels, strict=True):
-            groups = math.gcd(channels, width)
-            layers += [upsampling(channels, width, kernel, groups=groups, bias=deconv_with_bias)]
-            layers += [nn.BatchNorm2D(width), nn.ReLU(), conv1x1(width, width), nn.BatchNorm2D(width), nn.ReLU()]
-            channels = width
-        self.deconv_layers = nn.Sequential(*layers)
-        self.final_layer = final_conv(channels, num_joints, final_conv_kernel)
+
+        def doubling(channels: int, width: int, kernel: int) -> list[nn.Layer]:
+            first = upsampling(channels, width, kernel, groups=math.gcd(channels, width), bias=deconv_with_bias)
+            layers = [first, nn.BatchNorm2D(width), nn.ReLU()]
+            return [*layers, conv1x1(width, width), nn.BatchNorm2D(width), nn.ReLU()]
+
+        self.add_head(
+            num_joints, doubling, num_deconv_layers, num_deconv_filters, num_deconv_kernels, final_conv_kernel
+        )
         init_light(self)
 
     @staticmethod
@@ -61,10 +61,6 @@ class Network(Trunk):
     def init_weights(self) -> None:
         """Draw the weights of all convolutions as the published training on COCO does."""
         init_normal(self, biases=False)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """Images (B, 3, H, W) to one (B, K, h, w)."""
-        return [self.final_layer(self.deconv_layers(self.features(image)))]
 
 
 class SqueezeExcitation(nn.Layer):

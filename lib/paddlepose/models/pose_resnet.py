@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-from paddle import Tensor, nn
+from paddle import nn
 
-from paddlepose.models._layers import BasicBlock, Bottleneck, Shapes, final_conv, init_normal
-from paddlepose.models._resnet import Trunk, block_counts, check_lists, head_arguments, upsampling
+from paddlepose.models._layers import BasicBlock, Bottleneck, Shapes, init_normal
+from paddlepose.models._resnet import HeatmapResNet, block_counts, head_arguments, upsampling
 
 # Depth of the ResNet: its block and the number of them in each of the four stages.
 _STAGES = {
@@ -18,7 +18,7 @@ _STAGES = {
 }
 
 
-class Network(Trunk):
+class Network(HeatmapResNet):
     """Heatmaps at a quarter of the input's size, with the usual three transposed convolutions."""
 
     multiple: ClassVar[int] = 32
@@ -38,20 +38,16 @@ class Network(Trunk):
 
         Raises ValueError: the lists of filters and kernels do not have `num_deconv_layers` entries.
         """
-        check_lists(num_deconv_layers, num_deconv_filters, num_deconv_kernels)
         block, counts = _STAGES[depth]
-        if style == "caffe":
-            block = Bottleneck
-        expansion = block.expansion
-        if style == "caffe":
-            block = partial(block, stride_first=True)
-        super().__init__(block, counts, expansion=expansion, strides=(1, 2, 2, 2))
-        layers, channels = [], self.channels
-        for width, kernel in zip(num_deconv_filters, num_deconv_kernels, strict=True):
-            layers += [upsampling(channels, width, kernel, bias=deconv_with_bias), nn.BatchNorm2D(width), nn.ReLU()]
-            channels = width
-        self.deconv_layers = nn.Sequential(*layers)
-        self.final_layer = final_conv(channels, num_joints, final_conv_kernel)
+        block, make = (Bottleneck, partial(Bottleneck, stride_first=True)) if style == "caffe" else (block, block)
+        super().__init__(make, counts, expansion=block.expansion, strides=(1, 2, 2, 2))
+
+        def doubling(channels: int, width: int, kernel: int) -> list[nn.Layer]:
+            return [upsampling(channels, width, kernel, bias=deconv_with_bias), nn.BatchNorm2D(width), nn.ReLU()]
+
+        self.add_head(
+            num_joints, doubling, num_deconv_layers, num_deconv_filters, num_deconv_kernels, final_conv_kernel
+        )
 
     @staticmethod
     def arguments_from(shapes: Shapes) -> dict[str, Any] | None:
@@ -65,7 +61,3 @@ class Network(Trunk):
     def init_weights(self) -> None:
         """Draw new weights as the published training does."""
         init_normal(self)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """Images (B, 3, H, W) to one (B, K, h, w)."""
-        return [self.final_layer(self.deconv_layers(self.features(image)))]
