@@ -78,7 +78,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         film = Path(name, "walk.webm")
         in_new_process(write, film, arguments.frames, arguments.seed)
-        titles = ["", "frames", "people found", "ids right", "ids changed", f"MB after {FIRST}", "MB at the end", "difference"]
+        titles = ["", "frames", "people found", "ids right", "ids changed"]
+        titles += [f"MB after {FIRST}", "MB at the end", "difference"]
         rows = [["stand-in", *in_new_process(follow, film, None, arguments.seed)]]
         if arguments.model and _load(arguments.model).card.kind == "bottom_up":
             rows.append([arguments.model.name, *in_new_process(follow, film, arguments.model, arguments.seed)])
