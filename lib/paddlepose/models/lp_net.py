@@ -36,6 +36,7 @@ class Network(HeatmapResNet):
         super().__init__(partial(_Block, use_gcb=use_gcb), COUNTS[depth], expansion=1, strides=STRIDES)
 
         def doubling(channels: int, width: int, kernel: int) -> list[nn.Layer]:
+            """Layers from `channels` to `width` that double the size."""
             if channels % width:
                 raise ValueError(f"NUM_DECONV_FILTERS {list(num_deconv_filters)}: {width} does not divide {channels}")
             first = upsampling(channels, width, kernel, groups=width, bias=deconv_with_bias)

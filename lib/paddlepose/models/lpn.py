@@ -39,6 +39,7 @@ class Network(HeatmapResNet):
         super().__init__(partial(_Block, attention=attention), COUNTS[depth], expansion=1, strides=STRIDES)
 
         def doubling(channels: int, width: int, kernel: int) -> list[nn.Layer]:
+            """Layers from `channels` to `width` that double the size."""
             first = upsampling(channels, width, kernel, groups=math.gcd(channels, width), bias=deconv_with_bias)
             layers = [first, nn.BatchNorm2D(width), nn.ReLU()]
             return [*layers, conv1x1(width, width), nn.BatchNorm2D(width), nn.ReLU()]

@@ -43,6 +43,7 @@ class Network(HeatmapResNet):
         super().__init__(make, counts, expansion=block.expansion, strides=(1, 2, 2, 2))
 
         def doubling(channels: int, width: int, kernel: int) -> list[nn.Layer]:
+            """Layers from `channels` to `width` that double the size."""
             return [upsampling(channels, width, kernel, bias=deconv_with_bias), nn.BatchNorm2D(width), nn.ReLU()]
 
         self.add_head(
