@@ -24,7 +24,7 @@ class HeatmapResNet(nn.Layer):
         self.bn1 = nn.BatchNorm2D(64)
         self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2D(3, 2, padding=1)
-        self.channels = 64
+        self.channels = 64  # of the stages' features
         for stage, (count, stride) in enumerate(zip(counts, strides, strict=True)):
             blocks = []
             for i in range(count):
@@ -48,12 +48,12 @@ class HeatmapResNet(nn.Layer):
         for title, values in (("FILTERS", filters), ("KERNELS", kernels)):
             if len(values) != count:
                 raise ValueError(f"NUM_DECONV_{title} {list(values)}: expected NUM_DECONV_LAYERS = {count}")
-        layers = []
+        layers, channels = [], self.channels
         for width, kernel in zip(filters, kernels, strict=True):
-            layers += doubling(self.channels, width, kernel)
-            self.channels = width
+            layers += doubling(channels, width, kernel)
+            channels = width
         self.deconv_layers = nn.Sequential(*layers)
-        self.final_layer = final_conv(self.channels, num_joints, final_kernel)
+        self.final_layer = final_conv(channels, num_joints, final_kernel)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W) to one (B, K, h, w)."""
