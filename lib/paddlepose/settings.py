@@ -48,6 +48,11 @@ class DatasetSection(Section):
     flip: bool = True
     scale_factor: Share = 0.25
     rot_factor: float = Field(30, ge=0)  # degrees
+    prob_any_rotation: Share = 0.0  # of a rotation by any angle in place of one drawn around 0
+    color_jitter: Share = 0.0  # largest change of contrast, brightness, saturation; a third of it of each channel
+    prob_blur: Share = 0.0
+    prob_jpeg: Share = 0.0  # of compression to a low quality
+    prob_cutout: Share = 0.0  # of one to three rectangles that hide parts of the crop
     min_scale: float = Field(0.75, gt=0)  # of whole pictures, relative to their shorter side
     max_scale: float = Field(1.5, gt=0)
     max_translate: int = Field(40, ge=0)  # pixels of a picture whose shorter side has 200
@@ -114,9 +119,10 @@ class TrainSection(Section):
     resume: bool = False  # go on from the output folder's checkpoint, if there is one
     checkpoint: Path | None = None  # weights of this very network to start from
     stages: Positive = 1  # trainings one after another, each from the best weights of the one before
-    optimizer: Literal["adam", "sgd", "rms"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd", "rms"] = "adam"
     lr: float = Field(1e-3, gt=0)
-    lr_type: Literal["MultiStepDecay", "PolynomialDecay"] = "MultiStepDecay"
+    lr_type: Literal["MultiStepDecay", "PolynomialDecay", "CosineDecay"] = "MultiStepDecay"
+    warmup_steps: int = Field(0, ge=0)  # over which the learning rate rises from 0
     lr_step: tuple[int, ...] = (90, 120)  # epochs
     lr_factor: float = Field(0.1, gt=0)
     wd: float = Field(1e-4, ge=0)  # Adam has none, as in the published training

@@ -48,7 +48,7 @@ def test_rmsprop_golden(golden, case):
         np.testing.assert_allclose(parameter.numpy(), wanted, atol=2e-6)
 
 
-@pytest.mark.parametrize("name", ["adam", "sgd", "rms"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rms"])
 def test_each_optimiser_lowers_a_loss(name):
     paddle.seed(0)
     model = paddle.nn.Linear(4, 1)
@@ -67,3 +67,28 @@ def test_each_optimiser_lowers_a_loss(name):
 def test_statistics_are_not_trained():
     model = paddle.nn.BatchNorm2D(3)
     assert len(build(TrainSection(), model)._parameter_list) == 2
+
+
+@pytest.mark.parametrize(
+    "step, wanted",
+    [
+        (0, 0.25),  # a quarter of the way up, where the cosine has hardly fallen
+        (3, 0.9862),  # from the fourth step on it is the cosine alone
+        (20, 0.5),
+        (40, 0.0),
+    ],
+)
+def test_a_cosine_after_a_warm_up_ends_at_zero(step, wanted):
+    options = TrainSection(LR=1, LR_TYPE="CosineDecay", WARMUP_STEPS=4, END_EPOCH=8)
+    assert learning_rate(options, steps_per_epoch=5)(step) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_adamw_decays_weights_and_not_biases():
+    model = paddle.nn.Linear(4, 1)
+    model.bias.set_value(paddle.ones([1]))
+    before = model.weight.numpy()
+    optimizer = build(TrainSection(OPTIMIZER="adamw", LR=0.1, WD=0.5), model)
+    (0 * model(paddle.ones([1, 4]))).sum().backward()
+    optimizer.step()
+    np.testing.assert_allclose(model.weight.numpy(), 0.95 * before, rtol=1e-6)
+    assert model.bias.item() == 1

@@ -108,7 +108,7 @@ SMALL = {
     "lpn": {"num_deconv_filters": (16, 16)},
     "pose_hrnet": {"width": 8},
     "pose_ppnet": {"width": 8},
-    "pose_resnet": {"depth": 18, "num_deconv_filters": (16, 16, 16)},
+    "pose_resnet": {"depth": 18, "width": 24, "num_deconv_filters": (16, 16, 16)},
     "regression_hrnet": {"width": 8, "regression_channels": 16},
 }
 

@@ -65,3 +65,10 @@ def test_nothing_is_drawn_where_nothing_may_vary():
 def test_few_joints_are_never_halved():
     options = DatasetSection(PROB_HALF_BODY=1)
     assert all(draw(np.random.default_rng(i), options, person(8)).half_body is None for i in range(20))
+
+
+def test_a_share_of_samples_is_turned_by_any_angle():
+    options = DatasetSection(ROT_FACTOR=0, PROB_ANY_ROTATION=0.25)
+    turns = np.array([draw(np.random.default_rng(i), options, person()).rotation for i in range(4000)])
+    assert np.mean(turns != 0) == pytest.approx(0.25, abs=0.03)
+    assert np.abs(turns).max() == pytest.approx(180, abs=1)

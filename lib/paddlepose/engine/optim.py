@@ -1,5 +1,6 @@
 """Optimisers and learning rates of the published training recipes."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable
 
@@ -14,6 +15,11 @@ def build(options: TrainSection, model: nn.Layer) -> paddle.optimizer.Optimizer:
     parameters = [parameter for parameter in model.parameters() if not parameter.stop_gradient]
     if options.optimizer == "adam":
         return paddle.optimizer.Adam(options.lr, parameters=parameters, use_multi_tensor=True)
+    if options.optimizer == "adamw":
+        decayed = {parameter.name for parameter in parameters if parameter.ndim > 1}  # no bias, no batch norm
+        return paddle.optimizer.AdamW(
+            options.lr, parameters=parameters, weight_decay=options.wd, apply_decay_param_fun=decayed.__contains__
+        )
     if options.optimizer == "rms":
         return RMSProp(options.lr, parameters, momentum=options.momentum, weight_decay=options.wd)
     return paddle.optimizer.Momentum(
@@ -24,13 +30,21 @@ def build(options: TrainSection, model: nn.Layer) -> paddle.optimizer.Optimizer:
 def learning_rate(options: TrainSection, steps_per_epoch: int) -> Callable[[int], float]:
     """The learning rate as a function of the step's absolute number, so that a resumed run has the same.
 
-    Steps count from 0 at epoch 0, also where TRAIN.BEGIN_EPOCH is later.
+    Steps count from 0 at epoch 0, also where TRAIN.BEGIN_EPOCH is later. Over the first TRAIN.WARMUP_STEPS the rate
+    rises in a line to what it would be without them.
     """
+    rate, warmup = _decay(options, steps_per_epoch), options.warmup_steps
+    return lambda step: rate(step) * (min(1.0, (step + 1) / warmup) if warmup else 1.0)
+
+
+def _decay(options: TrainSection, steps_per_epoch: int) -> Callable[[int], float]:
     if options.lr_type == "MultiStepDecay":
         bounds = sorted(options.lr_step)
         return lambda step: options.lr * options.lr_factor ** bisect_right(bounds, step // steps_per_epoch)
     first = options.begin_epoch * steps_per_epoch
     total = options.end_epoch * steps_per_epoch - first
+    if options.lr_type == "CosineDecay":
+        return lambda step: options.lr * (1 + math.cos(math.pi * (step - first) / total)) / 2
     return lambda step: options.lr * (1 - (step - first) / total) ** 0.9
 
 

@@ -17,19 +17,24 @@ Doubling = Callable[[int, int, int], list[nn.Layer]]  # of input channels, width
 class HeatmapResNet(nn.Layer):
     """Stem of stride 4 and four stages of blocks, 64, 128, 256 and 512 wide (He et al., table 1), and a head."""
 
-    def __init__(self, block: Block, counts: Sequence[int], *, expansion: int, strides: Sequence[int]) -> None:
-        """`counts` blocks in each stage, the first with the stage's stride; each gives `expansion` times its width."""
+    def __init__(
+        self, block: Block, counts: Sequence[int], *, expansion: int, strides: Sequence[int], width: int = 64
+    ) -> None:
+        """`counts` blocks in each stage, the first with the stage's stride; each gives `expansion` times its width.
+
+        `width` is that of the stem and the first stage.
+        """
         super().__init__()
-        self.conv1 = nn.Conv2D(3, 64, 7, 2, padding=3, bias_attr=False)
-        self.bn1 = nn.BatchNorm2D(64)
+        self.conv1 = nn.Conv2D(3, width, 7, 2, padding=3, bias_attr=False)
+        self.bn1 = nn.BatchNorm2D(width)
         self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2D(3, 2, padding=1)
-        self.channels = 64  # of the stages' features
+        self.channels = width  # of the stages' features
         for stage, (count, stride) in enumerate(zip(counts, strides, strict=True)):
             blocks = []
             for i in range(count):
-                blocks.append(block(self.channels, 64 * 2**stage, stride if i == 0 else 1))
-                self.channels = 64 * 2**stage * expansion
+                blocks.append(block(self.channels, width * 2**stage, stride if i == 0 else 1))
+                self.channels = width * 2**stage * expansion
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
 
     def add_head(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from paddlepose.core.geometry import Region
 from paddlepose.core.types import Person, Skeleton
+from paddlepose.samples.appearance import Appearance, draw_appearance
 from paddlepose.settings import DatasetSection
 
 HALF_BODY_PADDING = 1.5
@@ -15,16 +16,17 @@ HALF_BODY_PADDING = 1.5
 
 @dataclass(frozen=True)
 class Draw:
-    """How a sample differs from its record: half of the body shown, scale factor, degrees of rotation, mirroring."""
+    """How a sample differs from its record: half of the body shown, scale factor, degrees of rotation, and so on."""
 
     half_body: Literal["upper", "lower"] | None = None
     scale: float = 1.0
     rotation: float = 0.0
     flip: bool = False
+    appearance: Appearance | None = None
 
 
 def draw(rng: np.random.Generator, options: DatasetSection, person: Person) -> Draw:
-    """A draw in the order and with the distributions of HRNet's published training."""
+    """A draw in the order and with the distributions of HRNet's published training; what that has not comes last."""
     half = None
     if person.joints[:, 2].sum() > options.num_joints_half_body and rng.random() < options.prob_half_body:
         half = "upper" if rng.standard_normal() < 0.5 else "lower"  # not a fair coin: 69 % are upper bodies
@@ -32,7 +34,9 @@ def draw(rng: np.random.Generator, options: DatasetSection, person: Person) -> D
     scale = np.clip(rng.standard_normal() * spread + 1, 1 - spread, 1 + spread)
     rotation = np.clip(rng.standard_normal() * turn, -2 * turn, 2 * turn) if rng.random() <= 0.6 else 0.0
     flip = options.flip and rng.random() <= 0.5
-    return Draw(half, float(scale), float(rotation), bool(flip))
+    if options.prob_any_rotation and rng.random() < options.prob_any_rotation:
+        rotation = rng.uniform(-180, 180)
+    return Draw(half, float(scale), float(rotation), bool(flip), draw_appearance(rng, options))
 
 
 def half_body(joints: NDArray[np.floating], skeleton: Skeleton, half: str, aspect: float) -> Region | None:

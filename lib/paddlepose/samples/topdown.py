@@ -11,6 +11,7 @@ from paddlepose.core.geometry import Region, crop_matrix, flip_joints, transform
 from paddlepose.core.image import read_picture, to_input, warp
 from paddlepose.core.types import Card, ImageRecord, Person
 from paddlepose.experiment import Config
+from paddlepose.samples.appearance import changed
 from paddlepose.samples.augment import Draw, draw, half_body
 
 
@@ -70,7 +71,10 @@ class TopDownSamples:
         target, weight = self.codec.encode(joints)
         if self.weights is not None:
             weight = weight * np.float32(self.weights)[:, None]
-        image = to_input(warp(picture, matrix, self.card.input_size), self.card)
+        crop = warp(picture, matrix, self.card.input_size)
+        if change.appearance:
+            crop = changed(crop, change.appearance)
+        image = to_input(crop, self.card)
         labelled = np.float32(person.labelled)
         return TopDownSample(image=image, target=target, weight=weight, labelled=labelled, index=index)
 
