@@ -68,10 +68,15 @@ class OrtNetwork:
 
     def _run(self, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         try:
-            return self.session.run(None, {self._input_name: images})
+            outputs = self.session.run(None, {self._input_name: images})
         except Exception as error:  # onnxruntime's errors have no other base
             shape = "x".join(map(str, images.shape))
             raise ValueError(f"{self._path}: cannot be run on {shape}: {str(error).splitlines()[0]}") from error
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ValueError(
+                f"{self._path}: its output is not finite: its weights or its card's mean and std are damaged"
+            )
+        return outputs
 
 
 def load(

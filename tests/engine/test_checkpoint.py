@@ -131,3 +131,12 @@ def test_leftovers_of_a_killed_run_are_removed(tmp_path):
     (tmp_path / FILE).write_bytes(b"whole")
     Checkpoints(tmp_path, None, None).remove_leftovers()
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+@pytest.mark.parametrize("other", ["sgd", "adam"])
+def test_a_resume_with_another_optimiser_is_one_line(tmp_path, other):
+    train(tmp_path, 1, OPTIMIZER={"sgd": "adam", "adam": "rms"}[other])
+    with pytest.raises(
+        ValueError, match=r"checkpoint.pdparams: saved with the optimiser \w+, this run has \w+: .*TRAIN.OPTIMIZER"
+    ):
+        train(tmp_path, 2, OPTIMIZER=other)

@@ -3,6 +3,10 @@
 import itertools
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,6 +76,54 @@ def test_a_mistake_is_an_error_with_its_own_message(workers):
     assert next(batches)["index"].numpy().tolist() == [0, 1, 2, 3]
     with pytest.raises(ValueError, match=r"^sample 5 is broken$"):
         next(batches)
+
+
+class Strange(Numbers):
+    """Samples of which one fails with an exception that no caller expects."""
+
+    def __getitem__(self, index):
+        if index == 5:
+            raise RuntimeError("File is encrypted")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_any_exception_of_a_sample_ends_the_epoch(workers):
+    with pytest.raises(ValueError, match=r"^sample 5: RuntimeError: File is encrypted$"):
+        list(Loader(Strange(), 4, workers=workers).epoch(0))
+
+
+ORPHANS = """
+import os, sys, time
+from paddlepose.engine.loader import Loader
+class Slow:
+    epoch = 0
+    def __len__(self): return 100
+    def __getitem__(self, index):
+        print(os.getpid(), flush=True)
+        time.sleep(0.05)
+        return {"index": index}
+for batch in Loader(Slow(), 2, workers=2).epoch(0): pass
+"""
+
+
+def test_workers_die_with_their_parent():
+    run = subprocess.Popen([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True)
+    workers = {int(run.stdout.readline()) for _ in range(6)} - {run.pid}
+    assert workers
+    run.kill()
+    run.wait()
+    deadline = time.monotonic() + 5
+    while any(_lives(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_lives(pid) for pid in workers)
+
+
+def _lives(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 class Deadly(Numbers):

@@ -1,13 +1,61 @@
 """The commands: one file a command, with `main(argv)`; `paddlepose NAME` and `pose_estimation/NAME.py` run it."""
 
 import logging
+import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from paddlepose import plugins
+from paddlepose.core.files import visible
 
-_STOPPED = 130  # the shell's exit status for a program ended by Ctrl-C
+# The shell's exit statuses for a program ended by Ctrl-C, by SIGTERM, and by a closed pipe.
+_STOPPED, _TERMINATED, _NOBODY_READS = 130, 143, 141
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came. No Exception, so that nothing but `main` catches it, as with Ctrl-C."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Inside, SIGTERM stops this process as Ctrl-C does, so that half-written files are cleaned up."""
+    if threading.current_thread() is not threading.main_thread():  # Python lets no other set a handler
+        yield
+        return
+    own = os.getpid()
+
+    def stop(number: int, frame: object) -> None:
+        """End a worker process at once, which has inherited this, and the process itself in good order."""
+        if os.getpid() != own:
+            os._exit(_TERMINATED)
+        raise _TerminatedError
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _ToScreen(logging.StreamHandler):
+    """Log lines to the screen, or to nowhere once nobody reads them; the work goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Take a closed pipe as no error."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            _forget_stdout()
+        else:
+            super().handleError(record)
+
+
+def _forget_stdout() -> None:
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,15 +70,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     for noise in ("No ccache found", "When training, we now always track"):  # Paddle says so at each start
         warnings.filterwarnings("ignore", message=noise)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_ToScreen(sys.stdout)])
     try:
-        return plugins.find("commands", name).main(arguments)
+        with _terminable():
+            status = plugins.find("commands", name).main(arguments)
+            sys.stdout.flush()
+            return status
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return _STOPPED
+    except _TerminatedError:
+        print("\nstopped", file=sys.stderr)
+        return _TERMINATED
+    except BrokenPipeError:  # as of `paddlepose summary | head -1`
+        _forget_stdout()
+        return _NOBODY_READS
     except (ValueError, OSError, FloatingPointError, ModuleNotFoundError) as error:
         for line in _explain(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+            print(f"error: {visible(line)}", file=sys.stderr)
         return 1
 
 

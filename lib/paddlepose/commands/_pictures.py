@@ -15,11 +15,11 @@ from paddlepose import runtime
 from paddlepose.commands import _video
 from paddlepose.core.boxes import BoxSource, Rows, boxes_around, parse_box, read_boxes
 from paddlepose.core.draw import draw
-from paddlepose.core.files import entry
+from paddlepose.core.files import entry, visible
 from paddlepose.core.image import Picture, read_picture
 from paddlepose.core.media import Video, is_video, sources
 from paddlepose.core.predict import BottomUp, TopDown
-from paddlepose.core.results import People, result_stems, video_results, write_picture_results
+from paddlepose.core.results import People, check_inputs_are_kept, result_stems, video_results, write_picture_results
 from paddlepose.core.track import Ids
 from paddlepose.core.types import Poses
 
@@ -77,6 +77,7 @@ def run(predictor: TopDown | BottomUp, arguments: argparse.Namespace, **options:
     worker = _Worker(predictor, detector, _box_source(arguments), arguments)
     paths = sources(arguments.img)
     stems = result_stems(paths, arguments.out)
+    check_inputs_are_kept(paths, stems)
     is_done = [worker.try_source(path, stem) for path, stem in zip(paths, stems, strict=True)]
     _LOG.info("=> %d of %d sources done, results in %s", sum(is_done), len(is_done), arguments.out)
     return 0 if all(is_done) else 1
@@ -119,7 +120,7 @@ class _Worker:
             write = self._video if is_video(path) else self._picture
             write(path, stem)
         except (ValueError, OSError, cv2.error) as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {visible(str(error))}", file=sys.stderr)
             return False
         return True
 
@@ -146,7 +147,7 @@ class _Worker:
         if self.detector:
             return entry(str(path))(lambda picture: self._find_in(picture, boxes_around(self.detector(picture))))
         boxes = self.boxes(path, size)
-        return lambda picture: self._find_in(picture, boxes)
+        return entry(str(path))(lambda picture: self._find_in(picture, boxes))
 
     def _find_everybody(self, picture: Picture) -> Poses:
         poses = self.predictor(picture)

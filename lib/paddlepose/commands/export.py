@@ -26,6 +26,8 @@ def main(argv: Sequence[str]) -> int:
         "--portable", action="store_true", help="for runtimes without ONNX's DeformConv; bottom-up only"
     )
     arguments = parser.parse_intermixed_args(argv)
+    if arguments.out.suffix != ".onnx":
+        raise ValueError(f"--out {arguments.out}: expected a name that ends in .onnx")
     job = _options.job(arguments)
     job.choose_device()
     if arguments.portable and job.card.kind == "top_down":

@@ -84,6 +84,23 @@ def entry(where: str) -> Iterator[None]:
 
 
 @contextmanager
+def named(where: str) -> Iterator[None]:
+    """Block of which any exception but ValueError and OSError, which name their file, is a ValueError with `where`."""
+    try:
+        yield
+    except (ValueError, OSError):
+        raise
+    except Exception as error:  # libraries raise what they like: OpenCV its own error, zipfile RuntimeError
+        lines = str(error).strip().splitlines() or ["no message"]
+        raise ValueError(f"{where}: {type(error).__name__}: {lines[0]}") from error
+
+
+def visible(line: str) -> str:
+    """A line with what a terminal would obey, such as escape sequences in a file's names, written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+@contextmanager
 def silence() -> Iterator[None]:
     """Inside, nothing reaches the screen, not even what libraries in C++ write past Python."""
     sys.stdout.flush()

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from paddlepose.core.files import named
 from paddlepose.core.types import Card
 
 Picture = NDArray[np.uint8]
@@ -27,6 +28,11 @@ def read_picture(path: Path, *, upright: bool = False) -> Picture:
 
     Raises FileNotFoundError: there is no such file or member; ValueError: it is no picture, or one that is cut off.
     """
+    with named(str(path)):
+        return _read(path, upright)
+
+
+def _read(path: Path, upright: bool) -> Picture:
     data = _read_bytes(path)
     if _is_cut_off(data):
         raise ValueError(f"{path}: the JPEG file is cut off: copy or download it again")
@@ -54,7 +60,7 @@ def _read_bytes(path: Path) -> bytes:
         return file.read(members[member])
     except KeyError:
         raise FileNotFoundError(f"{path}: the archive has no such member") from None
-    except (zipfile.BadZipFile, zlib.error) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:  # RuntimeError: encrypted, or an unknown method
         raise ValueError(f"{path}: damaged in the archive ({error}): copy or download it again") from error
 
 

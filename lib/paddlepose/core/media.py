@@ -19,6 +19,8 @@ _LOG = logging.getLogger(__name__)
 def sources(pattern: str) -> list[Path]:
     """Pictures and videos, sorted, that a file's name, a folder (without its subfolders) or a glob pattern stands for.
 
+    Results of earlier runs in a folder or a pattern are left out.
+
     Raises FileNotFoundError: there is none.
     """
     place = Path(pattern)
@@ -27,10 +29,16 @@ def sources(pattern: str) -> list[Path]:
     found = place.iterdir() if place.is_dir() else Path(place.anchor).glob(str(place.relative_to(place.anchor)))
     known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
     accepted = [p for p in found if p.suffix.lower() in known and not p.name.startswith(".") and p.is_file()]
+    accepted = [p for p in accepted if not _is_result(p)]
     if not accepted:
         forms = f"give a file, a folder or a quoted pattern ('a/*.jpg') of {' '.join(sorted(known))}"
         raise FileNotFoundError(f"{pattern}: no picture or video found; {forms}")
     return sorted(accepted)
+
+
+def _is_result(path: Path) -> bool:
+    """Whether a file is what an earlier run drew: poses of the same name lie beside it."""
+    return path.stem.endswith("_result") and any(path.with_suffix(s).is_file() for s in (".json", ".jsonl"))
 
 
 def is_video(path: Path) -> bool:

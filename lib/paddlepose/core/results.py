@@ -34,6 +34,17 @@ def result_stems(paths: Sequence[Path], out: Path) -> list[Path]:
     return [place.with_suffix("") if same[place.with_suffix("")] == 1 else place for place in inside]
 
 
+def check_inputs_are_kept(paths: Sequence[Path], stems: Sequence[Path]) -> None:
+    """Hold the results of all sources to other files than the sources. Raises ValueError: one would be overwritten."""
+    inputs = {path.resolve() for path in paths}
+    for path, stem in zip(paths, stems, strict=True):
+        for suffix in (".jpg", ".json", ".webm", ".jsonl"):
+            if (result := _result(stem, suffix)).resolve() in inputs:
+                raise ValueError(
+                    f"{path}: its result would overwrite the input {result}: choose another folder as --out"
+                )
+
+
 def _result(stem: Path, suffix: str) -> Path:
     return stem.with_name(f"{stem.name}_result{suffix}")
 
@@ -48,7 +59,7 @@ def write_picture_results(stem: Path, drawn: Picture, people: People) -> None:
     with written_beside(_result(stem, ".jpg")) as path:
         path.write_bytes(cv2.imencode(".jpg", drawn)[1].tobytes())
     with written_beside(_result(stem, ".json")) as path:
-        path.write_text(json.dumps({"people": people}, indent=1) + "\n")
+        path.write_text(json.dumps({"people": people}, indent=1, allow_nan=False) + "\n")
 
 
 @contextmanager
@@ -82,7 +93,7 @@ def video_results(
             number = next(numbers)
             writer.write(drawn)
             seconds = round(number / step / frame_rate, 4)
-            lines.write(json.dumps({"frame": number, "time": seconds, "people": people}) + "\n")
+            lines.write(json.dumps({"frame": number, "time": seconds, "people": people}, allow_nan=False) + "\n")
             if folder:
                 (folder / f"{number:08}.jpg").write_bytes(cv2.imencode(".jpg", drawn)[1].tobytes())
 

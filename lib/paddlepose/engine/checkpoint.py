@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
@@ -43,6 +44,7 @@ class Checkpoints:
             "epoch": next_epoch,
             "best": self.best,
             "state_dict": self.model.state_dict(),
+            "optimizer_type": type(self.step.optimizer).__name__,
             "optimizer": self.step.optimizer.state_dict(),
             "scaler": self.step.scaler.state_dict(),
             "ema": self.step.ema.mean if self.step.ema else {},
@@ -72,11 +74,25 @@ class Checkpoints:
             optimizer, scaler, mean = state["optimizer"], state["scaler"], state["ema"]
         except KeyError as error:
             raise ValueError(f"{path}: weights alone, without {error}: a run cannot go on from them") from None
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: damaged: {error}") from None
+        own, saved = type(self.step.optimizer).__name__, state.get("optimizer_type")
+        if saved not in (None, own):  # None: of a version that did not write it
+            raise ValueError(
+                f"{path}: saved with the optimiser {saved}, this run has {own}: resume with that TRAIN.OPTIMIZER, "
+                "or start anew from its weights with TRAIN.CHECKPOINT"
+            )
+        try:
+            self._restore(optimizer, scaler, mean)
+        except Exception as error:  # Paddle's and Python's are of any kind
+            raise ValueError(f"{path}: damaged: {type(error).__name__}: {error}") from error
+        _LOG.info("=> loaded checkpoint '%s' (epoch %d)", path, epoch)
+        return epoch
+
+    def _restore(self, optimizer: dict[str, Any], scaler: dict[str, Any], mean: dict[str, Any]) -> None:
         arrays = {key: paddle.to_tensor(value) for key, value in optimizer.items() if isinstance(value, np.ndarray)}
         self.step.optimizer.set_state_dict(optimizer | arrays)
         if scaler:
             self.step.scaler.load_state_dict(scaler)
         if self.step.ema:
             self.step.ema.load(mean or self.model.state_dict())
-        _LOG.info("=> loaded checkpoint '%s' (epoch %d)", path, epoch)
-        return epoch

@@ -1,6 +1,9 @@
 """Samples to batches: which samples a process sees in which order, and worker processes that make them."""
 
+import ctypes
 import shutil
+import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +16,8 @@ from paddle.io.dataloader.collate import default_collate_fn
 
 _SHARED_MEMORY = Path("/dev/shm")  # where worker processes hand batches over, if it is large enough
 _SHARED_MEMORY_NEEDED = 1 << 30
+
+_PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 class Samples(Protocol):
@@ -38,6 +43,14 @@ class _Guarded:
             return self.samples[index]
         except (ValueError, OSError) as error:
             return error
+        except Exception as error:
+            return ValueError(f"sample {index}: {type(error).__name__}: {error}")
+
+
+def _die_with_parent(worker: int) -> None:
+    """Have the system kill this worker process when its parent is gone; on Linux, where it can be asked for."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _collate(samples: Sequence[Mapping[str, Any] | Exception]) -> dict[str, Any]:
@@ -91,6 +104,7 @@ class Loader:
             batch_sampler=self._batches(number),
             num_workers=self.workers,
             collate_fn=_collate,
+            worker_init_fn=_die_with_parent,
             use_shared_memory=bool(self.workers) and has_memory,
         )
         try:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose import codecs
+from paddlepose.core.files import named
 from paddlepose.core.geometry import Region, crop_matrix, flip_joints, transform
 from paddlepose.core.image import read_picture, to_input, warp
 from paddlepose.core.types import Card, ImageRecord, Person
@@ -62,6 +63,10 @@ class TopDownSamples:
 
         A mirrored sample is cropped from the unmirrored picture by a matrix that mirrors it, which costs nothing.
         """
+        with named(str(record.path)):
+            return self._sample(record, person, change, index)
+
+    def _sample(self, record: ImageRecord, person: Person, change: Draw, index: int) -> TopDownSample:
         picture = read_picture(record.path)
         matrix, joints = self.place(person, change, picture.shape[1])
         visible = joints[:, 2] > 0

@@ -1,0 +1,82 @@
+"""Commands that are stopped, that nobody reads, and names that a terminal would obey."""
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from paddlepose import commands
+from paddlepose.core.files import visible
+from paddlepose.core.image import read_picture
+from paddlepose.core.media import sources
+from paddlepose.core.results import check_inputs_are_kept, result_stems
+
+
+class Stopped:
+    """A command that a signal reaches."""
+
+    @staticmethod
+    def main(arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("went on")
+
+
+def test_sigterm_stops_as_ctrl_c_does(monkeypatch, capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(commands.plugins, "find", lambda folder, name: Stopped)
+    assert commands.main(["train"]) == 143
+    assert capsys.readouterr().err == "\nstopped\n"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_closed_pipe_is_no_error():
+    call = "import sys; from paddlepose.commands import main; sys.exit(main(['summary', '--help']))"
+    run = subprocess.Popen([sys.executable, "-c", call], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run.stdout.close()
+    assert "Traceback" not in run.stderr.read()
+    run.wait()
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"), [("a.jpg: \x1b[31mred", "a.jpg: \\x1b[31mred"), ("a\nb", "a\\nb"), ("é ü 你", "é ü 你")]
+)
+def test_escape_sequences_are_written_out(line, shown):
+    assert visible(line) == shown
+
+
+def test_a_member_of_an_unknown_method_is_named(tmp_path):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.jpg", b"nothing")
+    data = path.read_bytes()
+    place = data.index(b"PK\x01\x02") + 10  # the method in the central directory
+    path.write_bytes(data[:place] + bytes([99, 0]) + data[place + 2 :])
+    with pytest.raises(ValueError, match=r"a.jpg: damaged in the archive"):
+        read_picture(tmp_path / "images.zip@" / "a.jpg")
+
+
+def test_a_picture_that_opencv_refuses_is_named(tmp_path):
+    wide = tmp_path / "wide.png"
+    wide.write_bytes(cv2.imencode(".png", np.zeros((1, 70000), np.uint8))[1].tobytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cv2, "imdecode", lambda *_: (_ for _ in ()).throw(cv2.error("too wide")))
+        with pytest.raises(ValueError, match=r"wide.png: error: too wide"):
+            read_picture(wide)
+
+
+def test_results_of_earlier_runs_are_no_sources(tmp_path):
+    for name in ("a.jpg", "a_result.jpg", "a_result.json", "b_result.jpg"):
+        (tmp_path / name).touch()
+    assert [path.name for path in sources(str(tmp_path))] == ["a.jpg", "b_result.jpg"]
+
+
+def test_a_result_never_overwrites_an_input(tmp_path):
+    paths = [tmp_path / "x.jpg", tmp_path / "x_result.jpg"]
+    with pytest.raises(ValueError, match=r"x.jpg: its result would overwrite the input .*x_result.jpg"):
+        check_inputs_are_kept(paths, result_stems(paths, tmp_path))
+    check_inputs_are_kept(paths, result_stems(paths, tmp_path / "out"))
