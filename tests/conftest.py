@@ -45,6 +45,12 @@ def real_data() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def fault() -> Callable[[str], Path]:
+    """`fault("cards/kind.onnx")`: one of the small inputs that fail; the test is skipped where it is absent."""
+    return lambda name: _need(SHARED / "cases" / "faults" / name)
+
+
+@pytest.fixture(scope="session")
 def golden_inputs() -> ModuleType:
     """The module that makes the people and maps of the bottom-up goldens."""
     sys.path.insert(0, str(_need(SHARED / "goldens" / "bottomup")))

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from paddlepose import codecs
 from paddlepose.core.files import entry
 from paddlepose.core.predict import BottomUp, TopDown
 from paddlepose.core.rescore import Rescorer
@@ -49,6 +50,8 @@ class OrtNetwork:
             if CARD_KEY not in texts:
                 raise ValueError("the file has no card that says how to use it: write it with `paddlepose export`")
             self.card = Card.from_json(texts[CARD_KEY])
+            if codecs.build(self.card.codec).kind != self.card.kind:
+                raise ValueError(f"its card is {self.card.kind}, its codec '{self.card.codec['name']}' is not")
             text = texts.get(RESCORE_KEY)
             self.rescorer = Rescorer.from_text(text, self.card.skeleton) if text else None
         image = self.session.get_inputs()[0]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose.codecs._snap import absorb, adjust, local_maxima
+from paddlepose.core.limits import MOST_PEOPLE
 from paddlepose.core.types import Poses, Skeleton
 
 Maps = NDArray[np.float32]
@@ -57,6 +58,11 @@ class Codec:
     max_absorb_distance: float = 75.0  # pixels from which a peak attracts a joint
     # sizes of a map above which a centre has to be the highest of 7x7, or 5x5, pixels; else of 3x3
     pool_thresholds: tuple[float, float] = (300.0, 200.0)
+
+    def __post_init__(self) -> None:
+        """Hold the number of people to what memory takes. Raises ValueError: it is beyond that."""
+        if not 0 < self.max_num_people <= MOST_PEOPLE:
+            raise ValueError(f"codec: max_num_people {self.max_num_people}: expected 1 to {MOST_PEOPLE}")
 
     @property
     def sizes(self) -> list[int]:

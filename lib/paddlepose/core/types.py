@@ -1,6 +1,7 @@
 """What flows through the program: skeletons, labelled people, image records, poses, and the card of a network."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -10,10 +11,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from paddlepose.core.fields import checked
 from paddlepose.core.geometry import PADDING, Region
+from paddlepose.core.limits import MOST_JOINTS, MOST_SIDE
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_CHANNELS = 3
 
 CARD_FORMAT = 1  # raised when a reader of the old form could misread the new one
 
@@ -40,6 +45,8 @@ class Skeleton:
             values = getattr(self, title)
             if values is not None and len(values) != count:
                 raise ValueError(f"skeleton '{self.name}': {len(values)} {title} for {count} joints")
+        if not 0 < count <= MOST_JOINTS:
+            raise ValueError(f"skeleton '{self.name}': {count} joints; expected 1 to {MOST_JOINTS}")
         used = [*self.upper_body, *(i for pair in (*self.flip_pairs, *self.limbs) for i in pair)]
         if strangers := sorted({i for i in used if not 0 <= i < count}):
             raise ValueError(f"skeleton '{self.name}' has joints 0 to {count - 1}, but pairs or limbs name {strangers}")
@@ -137,6 +144,22 @@ class Card:
     padding: float = PADDING  # by which boxes are enlarged before they are cropped
     source: Mapping[str, str] = field(default_factory=dict)  # where the weights come from, free text by key
 
+    def __post_init__(self) -> None:
+        """Hold sizes and normalization to what can be. Raises ValueError: which field cannot be, and what it holds."""
+        if not all(0 < side <= MOST_SIDE for side in self.input_size):
+            raise ValueError(f"card: input_size {self.input_size}: expected sides of 1 to {MOST_SIDE} pixels")
+        for title, values, is_right in (
+            ("mean", self.mean, all(map(math.isfinite, self.mean))),
+            ("std", self.std, all(0 < value < math.inf for value in self.std)),
+        ):
+            if len(values) != _CHANNELS or not is_right:
+                raise ValueError(f"card: {title} {values}: expected three finite numbers, those of std above 0")
+        if not 0 < self.padding < math.inf:
+            raise ValueError(f"card: padding {self.padding}: expected a factor above 0")
+        size = self.codec.get("input_size", self.input_size)
+        if self.kind == "top_down" and size != self.input_size:
+            raise ValueError(f"card: its codec's input_size is {size}, its own {self.input_size}")
+
     def to_json(self) -> str:
         """The card as one line of JSON, with the number of its format."""
         return json.dumps({"format": CARD_FORMAT, **asdict(self)})
@@ -144,14 +167,20 @@ class Card:
     @classmethod
     def from_json(cls, text: str) -> "Card":
         """The card that `to_json` wrote. Raises ValueError: not a card, or of a later format than is known here."""
+        again = "export the model again"
         try:
-            values = _with_tuples(json.loads(text))
-            if (version := values.pop("format")) > CARD_FORMAT:
-                known = f"this paddlepose reads up to {CARD_FORMAT}"
-                raise ValueError(f"its card has format {version}, {known}: update paddlepose")
-            return cls(**{**values, "skeleton": Skeleton(**values["skeleton"])})
-        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"its card cannot be read ({error}): export the model again") from error
+            values = json.loads(text)
+            version = values.pop("format")
+        except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
+            raise ValueError(f"its card cannot be read ({error}): {again}") from error
+        if not isinstance(version, int) or version > CARD_FORMAT:
+            known = f"this paddlepose reads up to {CARD_FORMAT}"
+            raise ValueError(f"its card has format {version!r}, {known}: update paddlepose")
+        try:
+            values = checked(cls, values, "card")
+            return cls(**{**values, "codec": _with_tuples(values["codec"])})
+        except ValueError as error:
+            raise ValueError(f"{error}: {again}") from error
 
 
 def _with_tuples(value: Any) -> Any:
