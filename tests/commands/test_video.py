@@ -176,7 +176,7 @@ def test_an_error_anywhere_is_one_line_and_leaves_nothing(run, out, capsys, monk
         monkeypatch.setattr(Everybody, "__call__", lambda self, picture: fail() or find(self, picture))
     else:
         dumps = json.dumps
-        monkeypatch.setattr(results.json, "dumps", lambda *values: fail() or dumps(*values))
+        monkeypatch.setattr(results.json, "dumps", lambda *values, **how: fail() or dumps(*values, **how))
     assert run("--frames", predictor=predictor) == 1
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1 and "no more" in errors[0]
