@@ -7,7 +7,6 @@ import sys
 import zipfile
 
 import cv2
-import numpy as np
 import pytest
 
 from paddlepose import commands
@@ -34,12 +33,27 @@ def test_sigterm_stops_as_ctrl_c_does(monkeypatch, capsys):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_closed_pipe_is_no_error():
-    call = "import sys; from paddlepose.commands import main; sys.exit(main(['summary', '--help']))"
-    run = subprocess.Popen([sys.executable, "-c", call], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    run.stdout.close()
-    assert "Traceback" not in run.stderr.read()
-    run.wait()
+NOBODY_READS = """
+import logging, sys
+from paddlepose import commands
+class Talks:
+    def main(arguments):
+        for number in range(1000):
+            logging.getLogger("a").info("line %d", number) if arguments else print("line", number, flush=True)
+        return 0
+commands.plugins.find = lambda folder, name: Talks
+sys.exit(commands.main(["deploy", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["log"], 0), ([], 141)])
+def test_a_closed_pipe_is_quiet(arguments, status):
+    """A command that logs goes on with its work; one that only prints ends."""
+    call = [sys.executable, "-c", NOBODY_READS, *arguments]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        run.stdout.close()
+        assert run.stderr.read() == ""
+    assert run.returncode == status
 
 
 @pytest.mark.parametrize(
@@ -62,7 +76,7 @@ def test_a_member_of_an_unknown_method_is_named(tmp_path):
 
 def test_a_picture_that_opencv_refuses_is_named(tmp_path):
     wide = tmp_path / "wide.png"
-    wide.write_bytes(cv2.imencode(".png", np.zeros((1, 70000), np.uint8))[1].tobytes())
+    wide.write_bytes(b"a picture")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cv2, "imdecode", lambda *_: (_ for _ in ()).throw(cv2.error("too wide")))
         with pytest.raises(ValueError, match=r"wide.png: error: too wide"):
@@ -80,3 +94,11 @@ def test_a_result_never_overwrites_an_input(tmp_path):
     with pytest.raises(ValueError, match=r"x.jpg: its result would overwrite the input .*x_result.jpg"):
         check_inputs_are_kept(paths, result_stems(paths, tmp_path))
     check_inputs_are_kept(paths, result_stems(paths, tmp_path / "out"))
+
+
+def test_export_does_not_write_over_weights(tmp_path, capsys):
+    weights = tmp_path / "model_best.pdparams"
+    weights.write_bytes(b"weights")
+    assert commands.main(["export", "--cfg", "experiments/mini/quickstart.yaml", "--out", str(weights)]) == 1
+    assert capsys.readouterr().err == f"error: --out {weights}: expected a name that ends in .onnx\n"
+    assert weights.read_bytes() == b"weights"

@@ -100,7 +100,7 @@ class Slow:
     epoch = 0
     def __len__(self): return 100
     def __getitem__(self, index):
-        print(os.getpid(), flush=True)
+        os.write(1, f"{os.getpid()}\\n".encode())  # in one piece, which print is not
         time.sleep(0.05)
         return {"index": index}
 for batch in Loader(Slow(), 2, workers=2).epoch(0): pass

@@ -17,8 +17,8 @@ from paddlepose.core.files import visible
 _STOPPED, _TERMINATED, _NOBODY_READS = 130, 143, 141
 
 
-class _TerminatedError(BaseException):
-    """SIGTERM came. No Exception, so that nothing but `main` catches it, as with Ctrl-C."""
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came; whatever cleans up after Ctrl-C cleans up after it too."""
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def _terminable() -> Iterator[None]:
         """End a worker process at once, which has inherited this, and the process itself in good order."""
         if os.getpid() != own:
             os._exit(_TERMINATED)
-        raise _TerminatedError
+        raise _Terminated
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
@@ -76,12 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = plugins.find("commands", name).main(arguments)
             sys.stdout.flush()
             return status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("\nstopped", file=sys.stderr)
-        return _STOPPED
-    except _TerminatedError:
-        print("\nstopped", file=sys.stderr)
-        return _TERMINATED
+        return _TERMINATED if isinstance(stop, _Terminated) else _STOPPED
     except BrokenPipeError:  # as of `paddlepose summary | head -1`
         _forget_stdout()
         return _NOBODY_READS

@@ -14,6 +14,8 @@ from paddle import Tensor
 from paddle.io import DataLoader
 from paddle.io.dataloader.collate import default_collate_fn
 
+from paddlepose.core.files import named
+
 _SHARED_MEMORY = Path("/dev/shm")  # where worker processes hand batches over, if it is large enough
 _SHARED_MEMORY_NEEDED = 1 << 30
 
@@ -40,11 +42,10 @@ class _Guarded:
 
     def __getitem__(self, index: int) -> Mapping[str, Any] | Exception:
         try:
-            return self.samples[index]
+            with named(f"sample {index}"):
+                return self.samples[index]
         except (ValueError, OSError) as error:
             return error
-        except Exception as error:
-            return ValueError(f"sample {index}: {type(error).__name__}: {error}")
 
 
 def _die_with_parent(worker: int) -> None:

@@ -16,7 +16,7 @@ HALF_BODY_PADDING = 1.5
 
 @dataclass(frozen=True)
 class Draw:
-    """How a sample differs from its record: half of the body shown, scale factor, degrees of rotation, and so on."""
+    """How a sample differs from its record: half of the body, scale factor, degrees of rotation, mirroring, look."""
 
     half_body: Literal["upper", "lower"] | None = None
     scale: float = 1.0

@@ -56,17 +56,14 @@ class TopDownSamples:
         change = Draw()
         if self.train:
             change = draw(np.random.default_rng((self.seed, self.epoch, index)), self.options, person)
-        return self.sample(record, person, change, index)
+        with named(str(record.path)):
+            return self.sample(record, person, change, index)
 
     def sample(self, record: ImageRecord, person: Person, change: Draw, index: int) -> TopDownSample:
         """Sample of a person, changed as a draw says.
 
         A mirrored sample is cropped from the unmirrored picture by a matrix that mirrors it, which costs nothing.
         """
-        with named(str(record.path)):
-            return self._sample(record, person, change, index)
-
-    def _sample(self, record: ImageRecord, person: Person, change: Draw, index: int) -> TopDownSample:
         picture = read_picture(record.path)
         matrix, joints = self.place(person, change, picture.shape[1])
         visible = joints[:, 2] > 0
