@@ -191,9 +191,9 @@ def person(**fields):
         (lambda labels: labels.update(annotations=3), "tiny.json: 'annotations': expected a list of objects"),
         (lambda labels: labels.update(categories=[3]), "tiny.json: 'categories': expected a list of objects"),
         (lambda labels: labels["images"][0].update(file_name="no.jpg"), "no.jpg: no such picture; 1 of 4 .*tiny.json"),
-        (person(bbox=None), "tiny.json: annotation 1 has no 'bbox'"),
+        (person(bbox=[1, 2]), "tiny.json: annotation 1: bbox: expected 4 numbers"),
         (person(keypoints=[1, 2, 3]), "tiny.json: annotation 1: "),
-        (person(image_id=99), "tiny.json: annotation 1: there is no image 99"),
+        (person(image_id=99), "tiny.json: annotation 1: the labels have no image 99"),
     ],
 )
 def test_labels_that_cannot_be_used(refused, project, change, pattern):

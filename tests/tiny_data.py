@@ -4,6 +4,7 @@ Pictures are noise of 96 x 96 pixels. Each shows two people, the last one perhap
 """
 
 import json
+import struct
 from pathlib import Path
 
 import cv2
@@ -100,3 +101,13 @@ def _boxes(rng: np.random.Generator, people: int) -> list[list[float]]:
 def _points(rng: np.random.Generator, box: list[float], joints: int) -> np.ndarray:
     """Joints (K, 2) within a box."""
     return np.round(np.array(box[:2]) + rng.random((joints, 2)) * box[2:], 1)
+
+
+def write_jpeg(path, picture, orientation=None):
+    """A picture as JPEG; its EXIF data say that it is to be turned, if there is an `orientation`."""
+    data = cv2.imencode(".jpg", picture)[1].tobytes()
+    if orientation is not None:
+        tag = struct.pack(">4sIHHHIHHI", b"MM\x00*", 8, 1, 0x112, 3, 1, orientation, 0, 0)
+        exif = b"Exif\x00\x00" + tag
+        data = data[:2] + struct.pack(">HH", 0xFFE1, len(exif) + 2) + exif + data[2:]
+    path.write_bytes(data)

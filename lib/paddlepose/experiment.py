@@ -162,7 +162,9 @@ class Config(Section):
             archive=self.dataset.data_format == "zip",
             detections=boxes,
             least_score=self.test.image_thre,
-            skeleton={key: value for key, value in self.dataset.skeleton if value},
+            skeleton={key: value for key, value in self.dataset.skeleton if value is not None},
+            category=self.dataset.category,
+            allow_outside=self.dataset.allow_outside,
         )
 
     def dump(self) -> str:

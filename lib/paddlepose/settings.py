@@ -26,12 +26,12 @@ class Section(BaseModel):
 class SkeletonSection(Section):
     """Joints of a COCO-format set where its own file does not say them, or says them otherwise. Joints by name."""
 
-    joints: tuple[str, ...] = ()
-    limbs: tuple[Pair, ...] = ()
-    flip_pairs: tuple[Pair, ...] = ()
-    upper_body: tuple[str, ...] = ()
-    sigmas: tuple[float, ...] = ()
-    weights: tuple[float, ...] = ()
+    joints: tuple[str, ...] | None = None
+    limbs: tuple[Pair, ...] | None = None
+    flip_pairs: tuple[Pair, ...] | None = None  # an empty list: no joint has a counterpart
+    upper_body: tuple[str, ...] | None = None
+    sigmas: tuple[float, ...] | None = None
+    weights: tuple[float, ...] | None = None
 
 
 class DatasetSection(Section):
@@ -42,6 +42,8 @@ class DatasetSection(Section):
     train_set: str = "train"
     test_set: str = "valid"
     data_format: Literal["jpg", "zip"] = "jpg"
+    category: tuple[str, ...] = ()  # names of the categories of people; by default the one with joints and annotations
+    allow_outside: bool = False  # read pictures whose file_name leads out of ROOT
     skeleton: SkeletonSection = SkeletonSection()
     color_rgb: bool = False  # published PoseResNets were trained on BGR, HRNets on RGB
     select_data: bool = False
@@ -67,6 +69,11 @@ class DatasetSection(Section):
     def _exists(cls, name: str) -> str:
         plugins.find("datasets", name)
         return name
+
+    @field_validator("category", mode="before")
+    @classmethod
+    def _one_or_more(cls, names: Any) -> Any:
+        return (names,) if isinstance(names, str) else names
 
 
 class ModelSection(Section):

@@ -2,14 +2,17 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tiny_data import write_jpeg
 
 from paddlepose.core.geometry import Region
+from paddlepose.core.image import read_record
 from paddlepose.core.nms import SIGMAS
-from paddlepose.datasets import Source, coco
+from paddlepose.datasets import Source, _skeleton, coco
 
 OPTIONS = SimpleNamespace(oks_thre=0.9, in_vis_thre=0.2, soft_nms=False)
 
@@ -141,7 +144,6 @@ def test_without_an_area_it_is_a_share_of_the_box(source):
     "fields",
     [
         {"iscrowd": 1},
-        {"area": 0},
         {"keypoints": [0] * 6},
         {"bbox": [200, 10, 5, 5]},
         {"category_id": 4},
@@ -193,10 +195,12 @@ def test_pictures_in_an_archive(source, tmp_path):
         ),
         (TABLE | {"categories": []}, ValueError, r"train\.json: has no 'categories'"),
         (category(keypoints=[]), ValueError, r"train\.json: category 'horse' has no 'keypoints'"),
-        (changed(bbox=None), ValueError, r"train\.json: annotation 1 has no 'bbox'"),
-        (changed(keypoints=None), ValueError, r"train\.json: annotation 1 has no 'keypoints'"),
-        (changed(keypoints=[1, 2, 2]), ValueError, r"train\.json: annotation 1: cannot reshape .* size 3 .*\(2,3\)"),
-        (changed(image_id=8), ValueError, r"train\.json: annotation 1: there is no image 8"),
+        (
+            changed(keypoints=[1, 2, 2]),
+            ValueError,
+            r"train\.json: annotation 1: keypoints, .* expected 6 numbers, got \[1",
+        ),
+        (changed(image_id=8), ValueError, r"train\.json: annotation 1: the labels have no image 8"),
         (TABLE | {"annotations": []}, ValueError, r"train\.json: has nobody with a box and a joint"),
     ],
 )
@@ -227,9 +231,19 @@ def test_missing_labels(tmp_path, root, message):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"image_id": 9, "category_id": 3, "bbox": [1, 2, 3, 4], "score": 1}, r"box 0: .*train\.json has no image 9"),
+        ({"image_id": 9, "category_id": 3, "bbox": [1, 2, 3, 4], "score": 1}, "box 0: the labels have no image 9"),
         ({"image_id": 7, "category_id": 3, "score": 1}, r"boxes\.json: box 0 has no 'bbox'"),
-        ({"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "score": 0.1}, r"boxes\.json: has nobody"),
+        (
+            {"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "score": 0.1},
+            r"boxes\.json: none of its 1 boxes can be used: 1 with a score below",
+        ),
+        ({"image_id": 7, "category_id": 4, "bbox": [1, 2, 3, 4], "score": 1}, "can be used: 1 of other categories"),
+        ({"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 0], "score": 1}, "can be used: 1 with a box of no width"),
+        ({"image_id": 7, "category_id": 3, "bbox": None, "score": 1}, "box 0: bbox: expected 4 numbers, got None"),
+        (
+            {"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "score": "1"},
+            "box 0: score: expected 1 numbers, got '1'",
+        ),
     ],
 )
 def test_mistakes_in_detections(source, tmp_path, row, message):
@@ -281,11 +295,22 @@ def test_skeleton_of_another_set(source):
         (["RHip", "LHip"], ((0, 1),)),
         (["hip_r", "tail", "hip_l"], ((0, 2),)),
         (["hip left", "hip right"], ((0, 1),)),
-        (["left_hip", "lip", "rump"], ()),
+        (["lung", "rung", "lip", "rump"], ()),
+        (["front_left_tip", "front_right_tip"], ((0, 1),)),
+        (["finger1_L", "finger2_L", "finger2_R", "finger1_R"], ((0, 3), (1, 2))),
+        (["lefthip", "righthip"], ((0, 1),)),
+        (["kneeLeft", "kneeRight", "L1Toe", "R1Toe"], ((0, 1), (2, 3))),
     ],
 )
-def test_flip_pairs_from_names(source, joints, flip_pairs):
-    assert coco.skeleton(source(category(keypoints=joints))).flip_pairs == flip_pairs
+def test_flip_pairs_from_names(joints, flip_pairs):
+    assert _skeleton.build("set", joints, (), {}).flip_pairs == flip_pairs
+
+
+def test_a_joint_without_its_counterpart_is_refused_unless_pairs_are_given(source):
+    one_sided = category(keypoints=["left_ear", "tail"])
+    with pytest.raises(ValueError, match=r"joint 'left_ear' has no counterpart .* DATASET.SKELETON.FLIP_PAIRS"):
+        coco.skeleton(source(one_sided))
+    assert coco.skeleton(source(one_sided, skeleton={"flip_pairs": ()})).flip_pairs == ()
 
 
 @pytest.mark.parametrize(
@@ -325,7 +350,7 @@ def test_overrides_that_do_not_fit(source, field, value, message):
 )
 def test_metric(source, tmp_path, extra, kind):
     metric = coco.metric(source(TABLE | {"images": [TABLE["images"][0] | extra]}), tmp_path / "out", OPTIONS)
-    assert (metric.headline, metric.kind, metric.category) == ("AP", kind, 3)
+    assert (metric.headline, metric.kind, metric.labels.category.id) == ("AP", kind, 3)
     assert metric.results == tmp_path / "out" / "results" / "keypoints_train_results_0.json"
 
 
@@ -334,3 +359,47 @@ def test_outlines_of_people_without_joints_are_ignored_regions(source, outline, 
     row = changed(id=2, keypoints=[0] * 6, segmentation=outline)["annotations"]
     (record,) = coco.pictures(source(TABLE | {"annotations": [*TABLE["annotations"], *row]}), train=True)
     assert len(record.ignore) == kept
+
+
+def test_who_is_left_out_is_counted_by_reason(source, caplog):
+    rows = [changed(id=i, **fields)["annotations"][0] for i, fields in enumerate([{}, {"iscrowd": 1}, {"area": 0}])]
+    rows += [changed(id=i, bbox=[200, 10, 5, 5])["annotations"][0] for i in (3, 4)]
+    with caplog.at_level("INFO"):
+        assert len(flat(coco.records(source(TABLE | {"annotations": rows})))) == 1
+    said = "annotations left out: 2 with a box outside the image, 1 crowds, 1 with an area of 0"
+    assert any(record.message.endswith(said) for record in caplog.records)
+
+
+@pytest.mark.parametrize("written", ["images/train/a.jpg", "train/a.jpg", "train\\a.jpg", "a.jpg"])
+def test_a_file_name_may_hold_its_folder(source, tmp_path, written):
+    made = source()
+    labels = tmp_path / "annotations" / "person_keypoints_train.json"
+    labels.write_text(json.dumps(TABLE | {"images": [TABLE["images"][0] | {"file_name": written}]}))
+    assert coco.records(made)[0].path == tmp_path / "images" / "train" / "a.jpg"
+
+
+@pytest.mark.parametrize("written", ["../outside.jpg", "sub/../../outside.jpg", "{root}/outside.jpg"])
+def test_a_file_name_that_leads_out_of_the_data_folder(source, tmp_path, written):
+    made = source()
+    (tmp_path / "images" / "outside.jpg").touch()
+    written = written.format(root=tmp_path / "images")
+    labels = tmp_path / "annotations" / "person_keypoints_train.json"
+    labels.write_text(json.dumps(TABLE | {"images": [TABLE["images"][0] | {"file_name": written}]}))
+    with pytest.raises(ValueError, match=r"image 7: file_name .* lies outside .* DATASET.ALLOW_OUTSIDE"):
+        coco.records(made)
+    (tmp_path / "images" / "train" / "sub").mkdir()
+    assert coco.records(replace(made, allow_outside=True))[0].path.resolve() == tmp_path / "images" / "outside.jpg"
+
+
+def test_two_sizes_of_an_image_are_found_when_it_is_read(source, tmp_path):
+    """Labels drawn on the upright image fit the file as stored or turned; any other size is refused."""
+    made, path = source(), tmp_path / "images" / "train" / "a.jpg"
+    (record,) = coco.records(made)
+    for stored, turned in [((50, 100), False), ((100, 50), True)]:
+        write_jpeg(path, np.zeros((*stored, 3), np.uint8), orientation=6 if turned else None)
+        assert read_record(record).shape == (50, 100, 3)
+    write_jpeg(path, np.zeros((25, 50, 3), np.uint8))
+    with pytest.raises(
+        ValueError, match=r"a\.jpg: the file has 50x25 pixels, its labels are for 100x50, a factor of 0.5"
+    ):
+        read_record(record)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose.commands import _options
-from paddlepose.core.image import read_picture
+from paddlepose.core.image import read_record
 from paddlepose.core.predict import whole_inputs
 from paddlepose.engine.job import Job
 from paddlepose.export import export
@@ -53,5 +53,5 @@ def _real_inputs(job: Job) -> list[NDArray[np.float32]]:
         print("=> No pictures of the test split here: the file is checked on random input alone")
         return []
     if is_bottom_up:
-        return [whole_inputs([read_picture(record.path)], job.card) for record in found[:most]]
+        return [whole_inputs([read_record(record)], job.card) for record in found[:most]]
     return [np.stack([found[i]["image"] for i in range(min(most, len(found)))])]

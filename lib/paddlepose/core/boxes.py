@@ -85,9 +85,14 @@ def boxes_around(poses: Poses) -> Rows:
     for xy, scores, score in poses[poses.score > _LEAST_SCORE]:
         shown = scores > _LEAST_SCORE
         joints = xy[shown] if shown.sum() >= _FEWEST else xy
-        size = np.ptp(joints, axis=0).clip(1)
-        rows.append([*(joints.min(0) - _MARGIN * size), *((1 + 2 * _MARGIN) * size), score])
+        rows.append([*box_around(joints), score])
     return np.array(rows).reshape(-1, 5)
+
+
+def box_around(joints: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Box (4,) of x, y, width, height around joints (N, 2), with a margin as in COCO's labels."""
+    size = np.ptp(joints, axis=0).clip(1)
+    return np.concatenate([joints.min(0) - _MARGIN * size, (1 + 2 * _MARGIN) * size], dtype=np.float64)
 
 
 @dataclass(frozen=True)

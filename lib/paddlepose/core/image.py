@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose.core.files import named
-from paddlepose.core.types import Card
+from paddlepose.core.types import Card, ImageRecord
 
 Picture = NDArray[np.uint8]
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+_NEAR_FACTOR = 0.02  # two sides are scaled alike if their factors differ by less, as sizes are whole pixels
 
 # The marks that begin a JPEG file, begin its last scan, and end it.
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
@@ -24,12 +26,36 @@ _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 def read_picture(path: Path, *, upright: bool = False) -> Picture:
     """Picture (H, W, 3) BGR of a file, or of a member of an archive (`pictures.zip@/a.jpg`).
 
-    It is turned as its EXIF data say if `upright`; data sets are labelled on the pictures as stored.
+    It is turned as its EXIF data say if `upright`, else it is as stored.
 
     Raises FileNotFoundError: there is no such file or member; ValueError: it is no picture, or one that is cut off.
     """
     with named(str(path)):
         return _read(path, upright)
+
+
+def read_record(record: ImageRecord) -> Picture:
+    """Picture (H, W, 3) BGR of an image record, as stored or turned as its EXIF data say: as its labels are drawn.
+
+    Raises FileNotFoundError, ValueError: as `read_picture`, and where its size is not that of its labels either way.
+    """
+    picture = read_picture(record.path, upright=record.upright)
+    size = picture.shape[1::-1]
+    if record.size in (None, size):
+        return picture
+    turned = read_picture(record.path, upright=True)
+    if turned.shape[1::-1] == record.size:
+        return turned
+    factor = np.divide(size, record.size)
+    how = f", a factor of {factor[0]:.3g}: " if np.ptp(factor) < _NEAR_FACTOR else ": "
+    sizes = f"the file has {size[0]}x{size[1]} pixels, its labels are for {record.size[0]}x{record.size[1]}"
+    raise ValueError(f"{record.path}: {sizes}{how}bring the images and their labels to one size")
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture as stored. Raises FileNotFoundError, ValueError: as `read_picture`."""
+    height, width = read_picture(path).shape[:2]
+    return width, height
 
 
 def _read(path: Path, upright: bool) -> Picture:

@@ -81,6 +81,7 @@ class ImageRecord:
     path: Path  # of the picture; `pictures.zip@/a.jpg` is the member `a.jpg` of an archive
     people: tuple[Person, ...]  # labelled or detected ones
     size: tuple[int, int] | None = None  # (width, height), where the annotation file has it
+    upright: bool = False  # the picture is to be turned as its EXIF data say
     ignore: tuple[Any, ...] = ()  # outlines of people without labels, as COCO writes them: polygons, or run lengths
 
 

@@ -19,6 +19,8 @@ class Source:
     archive: bool = False  # the pictures are in zip archives
     detections: Path | None = None  # read people's boxes from this file, not from the labels
     least_score: float = 0.0  # of a detection that is kept
+    category: tuple[str, ...] = ()  # of COCO's format: names of the categories of people; by default it is found
+    allow_outside: bool = False  # read pictures whose names lead out of the data set's folder
     # fields of the skeleton that replace those of the data set, joints by name: joints, limbs, flip_pairs, upper_body,
     # sigmas, weights
     skeleton: Mapping[str, Sequence[Any]] = field(default_factory=dict)

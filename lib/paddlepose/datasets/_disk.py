@@ -3,10 +3,11 @@
 import logging
 import zipfile
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from paddlepose.core.image import archive_members
 from paddlepose.core.types import ImageRecord
+from paddlepose.datasets import Source
 
 HELP = "data/README.md says where each data set comes from and where it goes"
 
@@ -27,21 +28,46 @@ def find_labels(root: Path, *names: str) -> Path:
     raise FileNotFoundError(f"{root / names[0]}: no such file{others}, expected the labels of this split; {HELP}")
 
 
-def checked(records: list[ImageRecord], labels: Path) -> list[ImageRecord]:
-    """The records of a file of labels, whose number is logged; each folder or archive has their pictures.
+class Pictures:
+    """Where the pictures of a split are, by the names that labels give them."""
 
-    Raises FileNotFoundError: naming the first picture that is missing, how many are, and the file that names them;
-    ValueError: an archive that cannot be read.
-    """
-    names = cache(_names)
-    paths = [record.path for record in records]
-    if missing := [path for path in paths if _place(path)[1] not in names(_place(path)[0])]:
-        count = f"{len(missing)} of {len(paths)} pictures that {labels} names are missing"
-        folder, in_archive, _ = str(missing[0]).partition(".zip@/")
-        other = f"; DATASET.DATA_FORMAT jpg reads {folder}" if in_archive and Path(folder).is_dir() else ""
-        raise FileNotFoundError(f"{missing[0]}: no such picture; {count}{other}; {HELP}")
-    _LOG.info("=> load %d samples in %d pictures", sum(len(record.people) for record in records), len(set(paths)))
-    return records
+    def __init__(self, folder: Path, source: Source) -> None:
+        """Pictures of a folder, or of an archive (`images.zip@`); a name may already hold a part of the way to it."""
+        self._places = [folder] if source.archive else [folder, source.root, source.root / "images"]
+        self._allow_outside = source.allow_outside
+        self._names = cache(_names)
+
+    def path(self, name: str | None) -> Path:
+        """Path of a picture; the usual one if it is at none of its places.
+
+        Raises ValueError: there is no name, or it leads out of the data set's folder, which must be allowed.
+        """
+        if not name:
+            raise ValueError("it has no 'file_name'")
+        pure = PurePosixPath(name.replace("\\", "/"))
+        if not self._allow_outside and (pure.is_absolute() or ".." in pure.parts):
+            raise ValueError(f"file_name '{name}' lies outside the data folder; DATASET.ALLOW_OUTSIDE true reads it")
+        paths = [place / pure for place in self._places]
+        return next((path for path in paths if self._exists(path)), paths[0])
+
+    def _exists(self, path: Path) -> bool:
+        place, name = _place(path)
+        return name in self._names(place)
+
+    def checked(self, records: list[ImageRecord], labels: str) -> list[ImageRecord]:
+        """The records of a file of labels, whose number is logged; each one's picture is there.
+
+        Raises FileNotFoundError: naming the first picture that is missing, how many are, and the file that names them;
+        ValueError: an archive that cannot be read.
+        """
+        paths = [record.path for record in records]
+        if missing := [path for path in paths if not self._exists(path)]:
+            count = f"{len(missing)} of {len(paths)} pictures that {labels} names are missing"
+            folder, in_archive, _ = str(missing[0]).partition(".zip@/")
+            other = f"; DATASET.DATA_FORMAT jpg reads {folder}" if in_archive and Path(folder).is_dir() else ""
+            raise FileNotFoundError(f"{missing[0]}: no such picture; {count}{other}; {HELP}")
+        _LOG.info("=> load %d samples in %d pictures", sum(len(record.people) for record in records), len(set(paths)))
+        return records
 
 
 def _place(path: Path) -> tuple[str, str]:

@@ -13,7 +13,8 @@ Overrides = Mapping[str, Sequence[Any]]
 
 KEY = "DATASET.SKELETON"  # where the overrides stand in a configuration
 FIELDS = ("joints", "limbs", "flip_pairs", "upper_body", "sigmas", "weights")
-SIDES = (("left", "right"), ("l", "r"))
+_OTHER_SIDE = {"left": "right", "right": "left", "l": "r", "r": "l"}
+_BETWEEN_WORDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\D)(?=\d)|(?<=\d)(?=\D)")
 UPPER_BODY = frozenset("nose eye ear mouth head face neck chin jaw thorax chest shoulder elbow wrist hand".split())
 
 
@@ -25,7 +26,8 @@ def build(
     The joints of COCO and of CrowdPose are known by their names and get their own limbs, sigmas and weights.
     Others get `name`, `limbs` (pairs of indices) and `sigma`. `overrides` have joints by name and may rename them.
 
-    Raises ValueError: an override names no field or no joint, or has another length than the joints.
+    Raises ValueError: an override names no field or no joint, or has another length than the joints; or a joint of
+    one side has none of the other side to change places with, and the overrides give no flip pairs.
     """
     if strangers := [field for field in overrides if field not in FIELDS]:
         raise ValueError(f"{KEY}: no field '{strangers[0]}'{nearest(strangers[0], list(FIELDS))}")
@@ -33,29 +35,46 @@ def build(
     if len(names) != len(joints):
         raise ValueError(f"{KEY}.JOINTS: {len(names)} names, but the labels have {len(joints)} joints")
     sigmas = None if sigma is None else (sigma,) * len(names)
-    return _replaced(_KNOWN.get(names) or _described(name, names, limbs, sigmas=sigmas), overrides)
+    skeleton = _replaced(_KNOWN.get(names) or _described(name, names, limbs, sigmas=sigmas), overrides)
+    if "flip_pairs" not in overrides:
+        _check_sides(names, skeleton.flip_pairs)
+    return skeleton
 
 
 def _described(name: str, joints: tuple[str, ...], limbs: Pairs, **fields: Any) -> Skeleton:
     """What the names of joints tell, with the other fields."""
-    upper = (i for i, joint in enumerate(joints) if UPPER_BODY & set(re.split(r"[\W_]", joint.lower())))
+    upper = (i for i, joint in enumerate(joints) if UPPER_BODY & set(_words(joint)))
     return Skeleton(name, joints, _flip_pairs(joints), limbs, tuple(upper), **fields)
 
 
 def _flip_pairs(joints: Sequence[str]) -> Pairs:
-    """Pairs of joints whose names differ in the side alone: `left_hip` and `right_hip`, `hip_l` and `hip_r`."""
-    places = {joint.lower(): i for i, joint in enumerate(joints)}
-    twins = ((i, places[twin]) for joint, i in places.items() for twin in _twins(joint) if twin in places)
-    return tuple(sorted((min(pair), max(pair)) for pair in set(twins)))
+    """Pairs of joints whose names differ in the side alone: `left_hip` and `right_hip`, `tip_l_1` and `tip_r_1`."""
+    places = {_words(joint): i for i, joint in enumerate(joints)}
+    twins = ((i, places[twin]) for words, i in places.items() for twin in _twins(words) if twin in places)
+    return tuple(sorted({(min(pair), max(pair)) for pair in twins}))
 
 
-def _twins(joint: str) -> Iterator[str]:
-    """Names that a joint's counterpart on the right may have."""
-    for left, right in SIDES:
-        if joint.startswith(left):
-            yield right + joint.removeprefix(left)
-        if joint.endswith(left):
-            yield joint.removesuffix(left) + right
+def _words(joint: str) -> tuple[str, ...]:
+    """The words of a joint's name, in lower case: `RHip`, `r_hip` and `r hip` have the same two."""
+    return tuple(word.lower() for word in _BETWEEN_WORDS.split(joint) if word)
+
+
+def _twins(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Names that a joint's counterpart may have: one word says the other side."""
+    for i, word in enumerate(words):
+        for side, other in _OTHER_SIDE.items():
+            if word == side:
+                yield (*words[:i], other, *words[i + 1 :])
+            elif len(side) > 1 and (word.startswith(side) or word.endswith(side)):  # `lefthip`
+                yield (*words[:i], word.replace(side, other), *words[i + 1 :])
+
+
+def _check_sides(joints: Sequence[str], pairs: Pairs) -> None:
+    """Raises ValueError: a joint's name has a side, and there is none of the other side to change places with."""
+    paired = {joints[i] for pair in pairs for i in pair}
+    if alone := [joint for joint in joints if joint not in paired and _OTHER_SIDE.keys() & set(_words(joint))]:
+        hint = f"{KEY}.FLIP_PAIRS names the pairs; [] means that there are none"
+        raise ValueError(f"joint '{alone[0]}' has no counterpart on the other side: {hint}")
 
 
 def _replaced(skeleton: Skeleton, overrides: Overrides) -> Skeleton:

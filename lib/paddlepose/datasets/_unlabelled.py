@@ -33,14 +33,14 @@ def records(folder: Path, box_file: Path | None, *, joints: int, aspect: float) 
     paths = [path for path in sources(str(folder)) if not is_video(path)]
     found = []
     for number, path in enumerate(tqdm(paths, "unlabelled pictures", disable=None, leave=False)):
-        size = read_picture(path).shape[1::-1]
+        size = read_picture(path, upright=True).shape[1::-1]
         unseen = np.zeros((joints, 3))
         people = tuple(
             Person(unseen, Region.from_box(box[:4], aspect), box[:4], float(box[2] * box[3]), labelled=False)
             for box in boxes(path, size)
         )
         if people:
-            found.append(ImageRecord(number, path, people, size))
+            found.append(ImageRecord(number, path, people, size, upright=True))
     if not found:
         raise ValueError(f"DATASET.UNLABELLED_ROOT {folder}: {len(paths)} pictures, and no box of a person in them")
     _LOG.info("=> load %d unlabelled samples", sum(len(record.people) for record in found))

@@ -5,8 +5,8 @@ images/<split>/, images/, images/<split>.zip or images.zip.
 """
 
 import logging
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from paddlepose.core.fields import key, numbers
 from paddlepose.core.files import entry, read_json
 from paddlepose.core.geometry import Region
+from paddlepose.core.image import picture_size
 from paddlepose.core.types import ImageRecord, Person, Skeleton
 from paddlepose.datasets import Source, _coco_file, _disk, _skeleton
-from paddlepose.datasets._coco_file import CocoFile
-from paddlepose.metrics.coco import OUTLINE_SHARE, Everybody, Keypoints, Kind
+from paddlepose.metrics.coco import Everybody, Keypoints, Kind
+from paddlepose.metrics.labels import Annotation, Labels, objects, summary
 from paddlepose.settings import TestSection
 
 _LOG = logging.getLogger(__name__)
 
-Row = Mapping[str, Any]
-People = dict[int, list[Person]]
+Size = tuple[int, int]
 
 
 def skeleton(source: Source, usual: Skeleton = _skeleton.COCO) -> Skeleton:
@@ -36,7 +37,7 @@ def skeleton(source: Source, usual: Skeleton = _skeleton.COCO) -> Skeleton:
     Raises ValueError: the file describes no joints, or the source's fields do not fit them.
     """
     with suppress(FileNotFoundError):
-        return _coco_file.read(source).skeleton
+        return _coco_file.read(source)[1]
     joints = source.skeleton.get("joints", usual.joints)
     return _skeleton.build(usual.name, joints, (), source.skeleton, sigma=_coco_file.DEFAULT_SIGMA)
 
@@ -45,16 +46,30 @@ def records(source: Source) -> list[ImageRecord]:
     """One record for each image that has people, in the order of the annotation file or of the detections.
 
     Of labelled people, crowds and those without a box or a labelled joint are left out, and boxes are cleaned (see
-    `cleaned`). Detected people have their boxes as they are, and joints at (0, 0), all visible.
+    `cleaned`). Detected people have their boxes as they are, and joints at (0, 0), all visible. Who is left out is
+    logged, by reason.
 
     Raises FileNotFoundError: the annotation file, the detections or a picture is missing; ValueError: a file is not
     what it should be, or holds nobody.
     """
-    labels = _coco_file.read(source)
-    people = _detected(labels, source, source.detections) if source.detections else _labelled(labels, source.aspect)
-    if not people:
-        raise ValueError(f"{source.detections or labels.path}: has nobody with a box and a joint or a sufficient score")
-    return _disk.checked([_record(labels, source, number, persons) for number, persons in people.items()], labels.path)
+    labels, described = _coco_file.read(source)
+    made = _Images(labels, source)
+    if source.detections:
+        found = _detected(labels, len(described.joints), source, source.detections)
+        return made.checked(made.record(number, people) for number, people in found.items())
+    by_image, left_out, found = defaultdict(list), Counter(labels.left_out), []
+    for annotation in labels.annotations:
+        by_image[annotation.image].append(annotation)
+    for number in labels.images:
+        if number in by_image:
+            size = made.size(number)
+            chosen = (_person(annotation, size, source.aspect, left_out) for annotation in by_image[number])
+            if people := [person for person in chosen if person]:
+                found.append(made.record(number, people))
+    _say(labels, left_out)
+    if not found:
+        raise ValueError(f"{labels.name}: has nobody with a box and a joint: {_all_of(labels, left_out)}")
+    return made.checked(found)
 
 
 def pictures(source: Source, *, train: bool) -> list[ImageRecord]:
@@ -65,34 +80,55 @@ def pictures(source: Source, *, train: bool) -> list[ImageRecord]:
 
     Raises FileNotFoundError: the annotation file or a picture is missing; ValueError: the file is malformed.
     """
-    labels = _coco_file.read(source)
+    labels, _ = _coco_file.read(source)
+    made = _Images(labels, source)
     people, ignore = defaultdict(list), defaultdict(list)
-    joints = len(labels.skeleton.joints)
-    for i, row in enumerate(labels.annotations):
-        with entry(f"{labels.path}: annotation {row.get('id', i)}"):
-            if row["category_id"] != labels.category:
-                continue
-            number, crowd = row["image_id"], bool(row.get("iscrowd"))
-            points = np.array(row["keypoints"], np.float64).reshape(joints, 3)
-            labelled = bool((points[:, 2] > 0).any())
-            if not crowd or labelled:
-                box = np.array(row["bbox"], np.float64)
-                area = float(row.get("area", OUTLINE_SHARE * box[2] * box[3]))
-                people[number].append(Person(points, Region.from_box(box, source.aspect), box, area, crowd=crowd))
-            ignore[number] += [row["segmentation"]] if row.get("segmentation") and (crowd or not labelled) else []
-    numbers = [number for number in labels.images if not train or number in ignore]
-    if not numbers:
-        raise ValueError(f"{labels.path}: none of its images has an annotation of a person")
-    found = [_record(labels, source, number, people[number], ignore[number]) for number in numbers]
-    return _disk.checked(found, labels.path)
+    for one in labels.annotations:
+        if not one.crowd or one.labelled:
+            region = Region.from_box(one.box, source.aspect)
+            people[one.image].append(Person(one.joints, region, one.box, one.area, crowd=one.crowd))
+        ignore[one.image] += [one.outline] if one.outline and (one.crowd or not one.labelled) else []
+    chosen = [number for number in labels.images if not train or number in ignore]
+    _say(labels, labels.left_out)
+    if not chosen:
+        raise ValueError(f"{labels.name}: none of its images has a person: {_all_of(labels, labels.left_out)}")
+    return made.checked(made.record(number, people[number], ignore[number]) for number in chosen)
 
 
-def _record(
-    labels: CocoFile, source: Source, number: int, people: Sequence[Person], ignore: Sequence[Any] = ()
-) -> ImageRecord:
-    with entry(f"{labels.path}: image {number}"):
-        path = _folder(source) / labels.images[number]["file_name"]
-        return ImageRecord(number, path, tuple(people), labels.size(number), tuple(ignore))
+class _Images:
+    """The images of an annotation file on the disk."""
+
+    def __init__(self, labels: Labels, source: Source) -> None:
+        self._labels, self._pictures = labels, _disk.Pictures(_folder(source), source)
+
+    def size(self, number: int) -> Size:
+        """Width and height of an image, of its file where the labels do not say."""
+        return self._labels.images[number].size or picture_size(self._path(number))
+
+    def record(self, number: int, people: Iterable[Person], ignore: Sequence[Any] = ()) -> ImageRecord:
+        return ImageRecord(
+            number, self._path(number), tuple(people), self._labels.images[number].size, ignore=tuple(ignore)
+        )
+
+    def checked(self, records: Iterable[ImageRecord]) -> list[ImageRecord]:
+        """The records, after a look whether their pictures exist."""
+        return self._pictures.checked(list(records), self._labels.name)
+
+    def _path(self, number: int) -> Path:
+        image = self._labels.images[number]
+        with entry(f"{self._labels.name}: image {image.id}"):
+            return self._pictures.path(image.file_name)
+
+
+def _say(labels: Labels, left_out: Counter[str]) -> None:
+    """Log what is not used of the labels, and what was put in place of what they lack."""
+    for title, counts in (("", labels.notes), ("annotations left out: ", left_out)):
+        if counts.total():
+            _LOG.info("%s: %s%s", labels.name, title, summary(counts))
+
+
+def _all_of(labels: Labels, left_out: Counter[str]) -> str:
+    return f"annotations left out: {summary(left_out)}" if left_out else "there is no annotation"
 
 
 def metric(source: Source, out: Path, options: TestSection) -> Keypoints:
@@ -100,22 +136,20 @@ def metric(source: Source, out: Path, options: TestSection) -> Keypoints:
 
     Raises FileNotFoundError: the annotation file is missing; ValueError: it is not what it should be.
     """
-    labels = _coco_file.read(source)
     file = out / "results" / f"keypoints_{source.split}_results_0.json"
     how = {"oks_threshold": options.oks_thre, "least_confidence": options.in_vis_thre, "soft": options.soft_nms}
-    return Keypoints(file, *_measured(labels), category=labels.category, **how)
+    return Keypoints(file, *_measured(source), **how)
 
 
 def picture_metric(source: Source, out: Path, tag: str) -> Everybody:
     """The figures of `metric` for poses of whole pictures, with a results file of a name that has the tag."""
-    labels = _coco_file.read(source)
-    file = out / "results" / f"keypoints_{source.split}_{tag}_results.json"
-    return Everybody(file, *_measured(labels), category=labels.category)
+    return Everybody(out / "results" / f"keypoints_{source.split}_{tag}_results.json", *_measured(source))
 
 
-def _measured(labels: CocoFile) -> tuple[Skeleton, Path | None, Kind]:
-    kind = "crowdpose" if all("crowdIndex" in image for image in labels.images.values()) else "coco"
-    return labels.skeleton, labels.path if labels.annotations else None, kind
+def _measured(source: Source) -> tuple[Skeleton, Labels, Kind]:
+    labels, described = _coco_file.read(source)
+    has_index = all(image.crowd_index is not None for image in labels.images.values())
+    return described, labels, "crowdpose" if has_index else "coco"
 
 
 def cleaned(box: Sequence[float], image_size: tuple[int, int]) -> NDArray[np.float64] | None:
@@ -140,47 +174,48 @@ def _folder(source: Source) -> Path:
     return found.with_suffix(".zip@")
 
 
-def _labelled(labels: CocoFile, aspect: float) -> People:
-    """The labelled people of each image that has any, in the images' order."""
-    people: People = defaultdict(list)
-    for i, row in enumerate(labels.annotations):
-        with entry(f"{labels.path}: annotation {row.get('id', i)}"):
-            if row["category_id"] != labels.category or row.get("iscrowd"):
-                continue
-            if row["image_id"] not in labels.images:
-                raise ValueError(f"there is no image {row['image_id']}")
-            size = labels.size(row["image_id"])
-            if person := _person(row, size, joints=len(labels.skeleton.joints), aspect=aspect):
-                people[row["image_id"]].append(person)
-    return {number: people[number] for number in labels.images if number in people}
-
-
-def _person(row: Row, image_size: tuple[int, int], *, joints: int, aspect: float) -> Person | None:
-    """A labelled person; None without an area, a box within the image or a labelled joint."""
-    box = cleaned(row["bbox"], image_size)
-    area = row.get("area", OUTLINE_SHARE * row["bbox"][2] * row["bbox"][3])
-    points = np.array(row["keypoints"], np.float64).reshape(joints, 3)
-    if box is None or area <= 0 or not points.any():
+def _person(annotation: Annotation, image_size: Size, aspect: float, left_out: Counter[str]) -> Person | None:
+    """A labelled person; None, and counted, if there is nothing to train on."""
+    box = cleaned(annotation.box, image_size)
+    reasons = {
+        "crowds": annotation.crowd,
+        "without a labelled joint": not annotation.labelled,
+        "with a box of no width or height": annotation.box[2:].min() <= 0,
+        "with an area of 0": annotation.area <= 0,
+        "with a box outside the image": box is None,
+        "with a box of less than two pixels": box is not None and not box[2:].any(),
+    }
+    if reason := next((reason for reason, holds in reasons.items() if holds), None):
+        left_out[reason] += 1
         return None
+    points = annotation.joints.copy()
     points[:, 2] = points[:, 2] > 0
-    return Person(points, Region.from_box(box, aspect), box, float(area))
+    return Person(points, Region.from_box(box, aspect), box, annotation.area)
 
 
-def _detected(labels: CocoFile, source: Source, path: Path) -> People:
+def _detected(labels: Labels, joints: int, source: Source, path: Path) -> dict[int, list[Person]]:
     """The detected people of each image, in the order of the file at `path`."""
-    boxes = _coco_file.objects(path, read_json(path), "boxes")
+    boxes = objects(str(path), read_json(path), "a file of detections")
     _LOG.info("=> Total boxes: %d", len(boxes))
-    unseen = np.tile([0.0, 0.0, 1.0], (len(labels.skeleton.joints), 1))
-    people: People = defaultdict(list)
+    unseen = np.tile([0.0, 0.0, 1.0], (joints, 1))
+    people, left_out = defaultdict(list), Counter()
     for i, row in enumerate(boxes):
         with entry(f"{path}: box {i}"):
-            if row["category_id"] != labels.category or row["score"] < source.least_score:
+            if key(row.get("category_id", labels.category.id), "category_id") not in labels.category.keys:
+                left_out["of other categories"] += 1
                 continue
-            if row["image_id"] not in labels.images:
-                raise ValueError(f"{labels.path} has no image {row['image_id']}")
-            box = np.array(row["bbox"], np.float64)
-            region = Region.from_box(box, source.aspect)
-            people[row["image_id"]].append(Person(unseen, region, box, float(box[2:].prod()), row["score"]))
-    kept = sum(map(len, people.values()))
-    _LOG.info("=> Total boxes after fliter low score@%s: %d", source.least_score, kept)
+            box, score = numbers(row["bbox"], 4, "bbox"), float(numbers(row["score"], 1, "score")[0])
+            number = labels.number(row["image_id"])
+            if not score >= source.least_score:
+                left_out[f"with a score below TEST.IMAGE_THRE {source.least_score}"] += 1
+            elif not box[2:].min() > 0 or np.isnan(box).any():
+                left_out["with a box of no width or height"] += 1
+            else:
+                region = Region.from_box(box, source.aspect)
+                people[number].append(Person(unseen, region, box, float(box[2:].prod()), score))
+    _LOG.info("=> Total boxes after fliter low score@%s: %d", source.least_score, sum(map(len, people.values())))
+    if bad := left_out["with a box of no width or height"]:
+        _LOG.warning("%s: %d boxes left out: they have no width or height", path, bad)
+    if not people:
+        raise ValueError(f"{path}: none of its {len(boxes)} boxes can be used: {summary(left_out) or 'there is none'}")
     return people

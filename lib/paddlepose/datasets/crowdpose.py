@@ -30,6 +30,6 @@ def picture_metric(source: Source, out: Path, tag: str) -> Everybody:
 
 
 def _checked(made: Everybody) -> Everybody:
-    if made.kind != "crowdpose" and made.labels:
-        raise ValueError(f"{made.labels}: an image has no 'crowdIndex', which CrowdPose's figures need")
+    if made.kind != "crowdpose" and made.labels.annotations:
+        raise ValueError(f"{made.labels.name}: an image has no 'crowdIndex', which CrowdPose's figures need")
     return made

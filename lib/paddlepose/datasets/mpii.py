@@ -42,13 +42,13 @@ def records(source: Source) -> list[ImageRecord]:
     people = read_json(labels)
     if not people or not isinstance(people, list):
         raise ValueError(f"{labels}: a list of people was expected, each with image, center, scale, joints, joints_vis")
-    folder = source.root / ("images.zip@" if source.archive else "images")
+    pictures = _disk.Pictures(source.root / ("images.zip@" if source.archive else "images"), source)
     found = []
     labelled = not source.split.startswith("test")
     for i, row in enumerate(people):
         with entry(f"{labels}: person {i}"):
-            found.append(ImageRecord(i, folder / row["image"], (_person(row, labelled=labelled),)))
-    return _disk.checked(found, labels)
+            found.append(ImageRecord(i, pictures.path(row["image"]), (_person(row, labelled=labelled),)))
+    return pictures.checked(found, str(labels))
 
 
 def _person(row: Mapping[str, Any], *, labelled: bool) -> Person:

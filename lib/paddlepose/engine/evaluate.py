@@ -13,7 +13,7 @@ from paddle import nn
 from tqdm import tqdm
 
 from paddlepose.core.files import entry
-from paddlepose.core.image import read_picture
+from paddlepose.core.image import read_record
 from paddlepose.core.predict import BottomUp, Network, TopDown
 from paddlepose.core.types import ImageRecord, Poses
 from paddlepose.engine import distributed
@@ -124,7 +124,7 @@ def _poses(predictor: BottomUp, records: Sequence[ImageRecord], batch_size: int)
     with tqdm(total=len(records), desc="Test", unit="picture", disable=None, leave=False) as bar:
         for start in range(0, len(records), batch_size):
             group = records[start : start + batch_size]
-            pictures = [read_picture(record.path) for record in group]
+            pictures = [read_record(record) for record in group]
             with entry(", ".join(str(record.path) for record in group)):
                 answers = predictor.answers(pictures)
             for picture, answer in zip(pictures, answers, strict=True):

@@ -1,6 +1,7 @@
 """Average precision over object keypoint similarity: COCO's ten figures, and CrowdPose's nine."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,12 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
+from paddlepose.core.fields import key, numbers
 from paddlepose.core.files import entry, read_json, written_beside
 from paddlepose.core.geometry import SCALE_UNIT
 from paddlepose.core.nms import SIGMAS, oks_nms
 from paddlepose.core.types import ImageRecord, Poses, Skeleton
+from paddlepose.metrics.labels import OUTLINE_SHARE, Annotation, Labels, read
 
 Kind = Literal["coco", "crowdpose"]
 Row = dict[str, Any]
@@ -26,11 +29,13 @@ FIGURES = {
     "crowdpose": {"AP": 0, "Ap .5": 1, "AP .75": 2, "AR": 3, "AR .5": 4, "AR .75": 5}
     | {"AP (E)": 6, "AP (M)": 7, "AP (H)": 8},
 }
-OUTLINE_SHARE = 0.53  # of its box, the area of a person whose outline is not labelled (CrowdPose's evaluation)
+
+_CATEGORY = 1  # the evaluator sees only one
+_LOG = logging.getLogger(__name__)
 
 
 def evaluate(
-    gt: Path | Mapping[str, Any], results: Results, kind: Kind = "coco", sigmas: Sequence[float] | None = None
+    gt: Path | Mapping[str, Any] | Labels, results: Results, kind: Kind = "coco", sigmas: Sequence[float] | None = None
 ) -> dict[str, float]:
     """Figures by name of a results list against labels; -1 where the labels hold nobody whom a figure speaks of.
 
@@ -45,54 +50,70 @@ def evaluate(
     fall_off = list(SIGMAS[kind] if sigmas is None else sigmas)
     if not all(sigma > 0 for sigma in fall_off):
         raise ValueError(f"sigmas are shares of a person's scale, above 0; got {', '.join(map(str, fall_off))}")
+    labels = read_labels(gt, kind, joints=len(fall_off))
     silent = {"print_function": lambda *_: None}
-    reference = COCO(read_labels(gt, kind, joints=len(fall_off)), **silent)
-    found = reference.loadRes(read_rows(results, images=set(reference.imgs), joints=len(fall_off)))
+    reference = COCO(_reference(labels, kind), **silent)
+    found = reference.loadRes(read_rows(results, labels))
     task = "keypoints" if kind == "coco" else "keypoints_crowd"
     evaluator = COCOeval_faster(reference, found, task, kpt_oks_sigmas=fall_off, **silent)
     evaluator.run()
     return {name: float(evaluator.stats[place]) for name, place in FIGURES[kind].items()}
 
 
-def read_labels(gt: Path | Mapping[str, Any], kind: Kind, *, joints: int) -> dict[str, Any]:
-    """A copy of the labels that the evaluator can take and write into. Raises OSError, ValueError: as `evaluate`."""
-    content, name = (read_json(gt), str(gt)) if isinstance(gt, Path) else (gt, "gt")
-    with entry(name):
-        annotations = [_annotation(a, i, kind) for i, a in enumerate(content["annotations"], 1) if "keypoints" in a]
-        used = {annotation["category_id"] for annotation in annotations}
-        categories = [category for category in content["categories"] if category["id"] in used]
-        images = [dict(image) for image in content["images"]]
-    if kind == "crowdpose" and not all("crowdIndex" in image for image in images):
-        raise ValueError(f"{name}: its images have no 'crowdIndex', which CrowdPose's figures need; try kind coco")
-    if others := {len(annotation["keypoints"]) / 3 for annotation in annotations} - {joints}:
-        counts = f"the labels have {others.pop():g} joints, but there are {joints} sigmas"
-        raise ValueError(f"{counts}: give one for each joint")
-    return {"images": images, "annotations": annotations, "categories": categories}
+def read_labels(gt: Path | Mapping[str, Any] | Labels, kind: Kind, *, joints: int) -> Labels:
+    """Labels that the figures of `kind` can be had of. Raises OSError, ValueError: as `evaluate`."""
+    labels = gt if isinstance(gt, Labels) else read(gt, joints=joints)
+    if kind == "crowdpose" and not all(image.crowd_index is not None for image in labels.images.values()):
+        raise ValueError(
+            f"{labels.name}: its images have no 'crowdIndex', which CrowdPose's figures need; try kind coco"
+        )
+    if labels.count not in (0, joints):
+        counts = f"the labels have {labels.count} joints, but there are {joints} sigmas"
+        raise ValueError(f"{labels.name}: {counts}: give one for each joint")
+    return labels
 
 
-def _annotation(annotation: Row, number: int, kind: Kind) -> Row:
-    """One label with all that the evaluator reads; numbered from 1, as it takes 0 for "no match"."""
-    _, _, width, height = annotation["bbox"]
-    outline = OUTLINE_SHARE * width * height
-    area = outline if kind == "crowdpose" else annotation.get("area", outline)
-    labelled = sum(v > 0 for v in annotation["keypoints"][2::3])
-    return {"iscrowd": 0, "num_keypoints": labelled, **annotation, "area": area, "id": number}
+def _reference(labels: Labels, kind: Kind) -> dict[str, Any]:
+    """The labels as the evaluator takes them; annotations are numbered from 1, as it takes 0 for "no match"."""
+    images = [{"id": number, "crowdIndex": image.crowd_index} for number, image in labels.images.items()]
+    annotations = [
+        {"id": i, "image_id": one.image, "category_id": _CATEGORY, "iscrowd": int(one.crowd), "bbox": one.box.tolist()}
+        | {"keypoints": one.joints.ravel().tolist(), "num_keypoints": int((one.joints[:, 2] > 0).sum())}
+        | {"area": measured_area(one, kind)}
+        for i, one in enumerate(labels.annotations, 1)
+    ]
+    return {"images": images, "annotations": annotations, "categories": [{"id": _CATEGORY, "name": "person"}]}
 
 
-def read_rows(results: Results, *, images: set[int], joints: int) -> list[Row]:
-    """A copy of the results' rows, each of which fits the labels. Raises OSError, ValueError: as `evaluate`."""
+def measured_area(annotation: Annotation, kind: Kind) -> float:
+    """Square pixels by which distances are scaled; CrowdPose takes a share of the box, whatever the outline."""
+    return OUTLINE_SHARE * float(annotation.box[2:].prod()) if kind == "crowdpose" else annotation.area
+
+
+def read_rows(results: Results, labels: Labels) -> list[Row]:
+    """The results' rows of the labels' category, with images by number. Raises OSError, ValueError: as `evaluate`."""
     content, name = (read_json(results), str(results)) if isinstance(results, Path) else (results, "results")
-    if not isinstance(content, Sequence):
+    if not isinstance(content, Sequence) or not all(isinstance(row, Mapping) for row in content):
         raise ValueError(f"{name}: a list of poses was expected, each with image_id, category_id, keypoints and score")
     rows = []
     for i, row in enumerate(content):
         with entry(f"{name}: pose {i}"):
-            rows.append({key: row[key] for key in ("image_id", "category_id", "keypoints", "score")})
-            if row["image_id"] not in images:
-                raise ValueError(f"the labels have no image {row['image_id']}")
-            if len(row["keypoints"]) != 3 * joints:
-                raise ValueError(f"{len(row['keypoints'])} numbers for {joints} joints, expected three for each")
+            if key(row["category_id"], "category_id") in labels.category.keys:
+                rows.append(_row(row, labels))
+    if others := len(content) - len(rows):
+        _LOG.warning("%s: %d of %d poses are of other categories and are left out", name, others, len(content))
     return rows
+
+
+def _row(row: Mapping[str, Any], labels: Labels) -> Row:
+    """One pose of a results file, if it fits the labels."""
+    size = 3 * labels.count or len(row["keypoints"])
+    joints = numbers(row["keypoints"], size, f"keypoints, x, y and score of each of {size // 3} joints")
+    score = numbers(row["score"], 1, "score")
+    if np.isnan([*joints, *score]).any():
+        raise ValueError("a joint or the score is null; expected numbers")
+    number = labels.number(row["image_id"])
+    return {"image_id": number, "category_id": _CATEGORY, "keypoints": joints.tolist(), "score": float(score[0])}
 
 
 @dataclass
@@ -101,19 +122,18 @@ class Everybody:
 
     results: Path  # the file to write
     skeleton: Skeleton  # with sigmas
-    labels: Path | None  # without these nothing is measured
+    labels: Labels  # without an annotation nothing is measured
     kind: Kind = "coco"
-    category: int = 1
     rows: list[Row] = field(default_factory=list)  # of the results file
 
     @property
     def headline(self) -> str:
         """`AP`, or `Null` for a split without labels."""
-        return "AP" if self.labels else "Null"
+        return "AP" if self.labels.annotations else "Null"
 
     def add(self, record: ImageRecord, poses: Poses) -> None:
         """Take the poses of an image."""
-        self.rows += pose_rows(record.id, poses, self.category)
+        self.rows += self._rows(record, poses)
 
     def compute(self) -> dict[str, float]:
         """The figures by name, after the results file was written.
@@ -122,10 +142,16 @@ class Everybody:
         """
         with written_beside(self.results) as path:
             path.write_text(json.dumps(self.rows))
-        return evaluate(self.labels, self.rows, self.kind, self.skeleton.sigmas) if self.labels else {"Null": 0.0}
+        if not self.labels.annotations:
+            return {"Null": 0.0}
+        return evaluate(self.labels, self.rows, self.kind, self.skeleton.sigmas)
+
+    def _rows(self, record: ImageRecord, poses: Poses) -> list[Row]:
+        """Rows of the results file, with the ids that the annotation file has."""
+        return pose_rows(self.labels.images[record.id].id, poses, self.labels.category.id)
 
 
-def pose_rows(image: int, poses: Poses, category: int = 1) -> list[Row]:
+def pose_rows(image: Any, poses: Poses, category: Any = 1) -> list[Row]:
     """Rows of a results file: an image's poses, each with the box around all its joints."""
     low, size = poses.xy.min(1, initial=np.inf), np.ptp(poses.xy, axis=1)
     joints = np.concatenate([poses.xy, poses.scores[..., None]], -1).reshape(len(poses), 3 * poses.scores.shape[1])
@@ -151,7 +177,7 @@ class Keypoints(Everybody):
         scores = rescored(poses.scores, np.array([person.score for person in people]), self.least_confidence)
         areas = np.array([person.region.area for person in people])
         how = {"sigmas": np.array(self.skeleton.sigmas), "threshold": self.oks_threshold, "soft": self.soft}
-        rows = pose_rows(record.id, Poses(poses.xy, poses.scores, scores), self.category)
+        rows = self._rows(record, Poses(poses.xy, poses.scores, scores))
         for i in oks_nms(poses.xy, scores, areas, **how):
             region = people[i].region
             del rows[i]["bbox"]

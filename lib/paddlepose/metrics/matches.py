@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from paddlepose.core.files import read_arrays, written_beside
 from paddlepose.core.types import Skeleton
-from paddlepose.metrics.coco import Kind, Results, Row, read_labels, read_rows
+from paddlepose.metrics.coco import Kind, Results, measured_area, read_labels, read_rows
+from paddlepose.metrics.labels import Annotation, Labels
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ class Matches:
         return cls(arrays["xy"], arrays["scores"], arrays["oks"])
 
 
-def matches(labels: Path | Mapping[str, Any], rows: Results, kind: Kind, sigmas: Sequence[float]) -> Matches:
+def matches(labels: Path | Mapping[str, Any] | Labels, rows: Results, kind: Kind, sigmas: Sequence[float]) -> Matches:
     """Poses of a results file with their OKS: three times, by ranges of areas, then by picture, then best first.
 
     In a range the OKS is with people whose area is in it, and with others only where there is no such person. Pictures
@@ -62,42 +63,40 @@ def matches(labels: Path | Mapping[str, Any], rows: Results, kind: Kind, sigmas:
     """
     content = read_labels(labels, kind, joints=len(sigmas))
     people, poses = defaultdict(list), defaultdict(list)
-    for annotation in content["annotations"]:
-        people[annotation["image_id"], annotation["category_id"]].append(annotation)
-    for row in read_rows(rows, images={image["id"] for image in content["images"]}, joints=len(sigmas)):
-        poses[row["image_id"], row["category_id"]].append(row)
+    for annotation in content.annotations:
+        people[annotation.image].append(annotation)
+    for row in read_rows(rows, content):
+        poses[row["image_id"]].append(row)
     found, oks = [np.zeros((0, len(sigmas), 3))], [np.zeros((len(_RANGES), 0))]
-    for key in sorted(people.keys() & poses.keys()):
-        best = sorted(poses[key], key=lambda row: -row["score"])[:_MOST]
+    for image in sorted(people.keys() & poses.keys()):
+        best = sorted(poses[image], key=lambda row: -row["score"])[:_MOST]
         found.append(np.array([row["keypoints"] for row in best], np.float64).reshape(-1, len(sigmas), 3))
-        oks.append(_best_oks(found[-1][..., :2], people[key], np.array(sigmas)))
+        area = np.array([measured_area(person, kind) for person in people[image]])
+        oks.append(_best_oks(found[-1][..., :2], people[image], area, np.array(sigmas)))
     joints = np.tile(np.concatenate(found).astype(np.float32), (len(_RANGES), 1, 1))
     return Matches(joints[..., :2], joints[..., 2], np.concatenate(oks, 1).ravel())
 
 
-def _best_oks(xy: Floats, people: Sequence[Row], sigmas: Floats) -> Floats:
+def _best_oks(xy: Floats, people: Sequence[Annotation], area: Floats, sigmas: Floats) -> Floats:
     """For each range of areas, the highest OKS (3, N) of poses (N, K, 2) with those of the people who count in it."""
-    oks = _oks(xy, people, sigmas)
-    area = np.array([person["area"] for person in people])
-    ignored = np.array([bool(person["iscrowd"]) or not person["num_keypoints"] for person in people])
+    oks = _oks(xy, people, area, sigmas)
+    ignored = np.array([person.crowd or not person.labelled for person in people])
     counts = ~ignored & (area >= _RANGES[:, :1]) & (area <= _RANGES[:, 1:])
     counts |= ~counts.any(1, keepdims=True)
     return np.where(counts[:, None], oks, 0).max(-1)
 
 
-def _oks(xy: Floats, people: Sequence[Row], sigmas: Floats) -> Floats:
-    """OKS (N, G) of poses (N, K, 2) with labelled people, as COCO's evaluation measures it.
+def _oks(xy: Floats, people: Sequence[Annotation], area: Floats, sigmas: Floats) -> Floats:
+    """OKS (N, G) of poses (N, K, 2) with labelled people of areas (G,), as COCO's evaluation measures it.
 
     A person without a labelled joint is a box three times as wide and high, outside which a joint is so far off.
     """
-    truth = np.array([person["keypoints"] for person in people], np.float64).reshape(len(people), -1, 3)
-    box = np.array([person["bbox"] for person in people], np.float64)
-    area = np.array([person["area"] for person in people]) + np.spacing(1)
+    truth, box = np.stack([person.joints for person in people]), np.stack([person.box for person in people])
     low, high = box[:, None, :2] - box[:, None, 2:], box[:, None, :2] + 2 * box[:, None, 2:]
     known = truth[..., 2] > 0
     unknown = ~known.any(1)
     off = (low - xy[:, None]).clip(0) + (xy[:, None] - high).clip(0)
     off = np.where(unknown[:, None, None], off, xy[:, None] - truth[..., :2])
-    like = np.exp(-(off**2).sum(-1) / (2 * sigmas) ** 2 / area[:, None] / 2)
+    like = np.exp(-(off**2).sum(-1) / (2 * sigmas) ** 2 / (area[:, None] + np.spacing(1)) / 2)
     share = known | unknown[:, None]
     return (like * share).sum(-1) / share.sum(-1)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from paddlepose import codecs
 from paddlepose.core.files import entry, named
 from paddlepose.core.geometry import transform
-from paddlepose.core.image import Picture, read_picture, to_input, warp
+from paddlepose.core.image import Picture, read_record, to_input, warp
 from paddlepose.core.types import Card, ImageRecord, Person
 from paddlepose.experiment import Config
 from paddlepose.settings import DatasetSection
@@ -70,7 +70,7 @@ class BottomUpSamples:
     def __getitem__(self, index: int) -> dict[str, NDArray[np.float32]]:
         """Sample `index`, with the augmentation that this epoch has for it."""
         record = self.records[index]
-        picture = read_picture(record.path)
+        picture = read_record(record)
         rng = np.random.default_rng((self.seed, self.epoch, index))
         with named(str(record.path)):
             return self.sample(record, picture, draw(rng, self.options, picture.shape[1::-1]))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from paddlepose import codecs
 from paddlepose.core.files import named
 from paddlepose.core.geometry import Region, crop_matrix, flip_joints, transform
-from paddlepose.core.image import read_picture, to_input, warp
+from paddlepose.core.image import read_record, to_input, warp
 from paddlepose.core.types import Card, ImageRecord, Person
 from paddlepose.experiment import Config
 from paddlepose.samples.appearance import changed
@@ -64,7 +64,7 @@ class TopDownSamples:
 
         A mirrored sample is cropped from the unmirrored picture by a matrix that mirrors it, which costs nothing.
         """
-        picture = read_picture(record.path)
+        picture = read_record(record)
         matrix, joints = self.place(person, change, picture.shape[1])
         visible = joints[:, 2] > 0
         joints[visible, :2] = transform(joints[visible, :2], matrix)
