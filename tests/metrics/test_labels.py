@@ -92,7 +92,7 @@ def test_what_an_annotation_says(fields, attribute, expected):
         (annotation(category_id=...), "annotation 5 has no 'category_id'"),
         (
             category(keypoints=[0, 1]),
-            r"category 'person': keypoints: expected a list of the joints' names, got \[0, 1\]",
+            r"category 'person': keypoints: expected a list of the joints' names, got 0",
         ),
         (category(keypoints=["leg", "leg"]), "category 'person': keypoints: several joints are called 'leg'"),
         (category(skeleton=[[1, 2, 3]]), "category 'person': skeleton: expected pairs of the joints' numbers"),

@@ -63,8 +63,9 @@ def _names(category: Row) -> tuple[str, ...]:
     """Names of a category's joints."""
     names = category.get("keypoints") or []
     title = f"category '{category.get('name')}': keypoints"
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{title}: expected a list of the joints' names, got {short(names)}")
+    if not isinstance(names, list) or (odd := [name for name in names if not isinstance(name, str)]):
+        got = short(odd[0] if isinstance(names, list) else names)
+        raise ValueError(f"{title}: expected a list of the joints' names, got {got}")
     if twice := [name for name, number in Counter(names).items() if number > 1]:
         raise ValueError(f"{title}: several joints are called '{twice[0]}'; give each its own name")
     return tuple(names)
@@ -77,9 +78,12 @@ def _limbs(category: Row, joints: int, notes: Counter[str]) -> Pairs:
     """
     limbs = category.get("skeleton") or []
     title = f"category '{category.get('name')}': skeleton"
-    if not isinstance(limbs, list) or not all(map(_is_pair, limbs)):
-        form = "expected pairs of the joints' numbers, counted from 1"
-        raise ValueError(f"{title}: {form}, got {short(limbs)}; DATASET.SKELETON.LIMBS gives them by name")
+    if not isinstance(limbs, list) or (odd := [limb for limb in limbs if not _is_pair(limb)]):
+        form, got = (
+            "expected pairs of the joints' numbers, counted from 1",
+            odd[0] if isinstance(limbs, list) else limbs,
+        )
+        raise ValueError(f"{title}: {form}, got {short(got)}; DATASET.SKELETON.LIMBS gives them by name")
     first = 1
     if any(0 in limb for limb in limbs):
         first = 0
