@@ -1,13 +1,18 @@
 """Small inputs that ended in a traceback, a hang or a crash: each ends in one line that names its file."""
 
 import shutil
+import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from paddlepose.core.files import visible
+from paddlepose.config import load_config
+from paddlepose.core.files import read_arrays, read_json, visible
+from paddlepose.core.image import read_picture
 from paddlepose.datasets import Source, coco
+from paddlepose.metrics.pckh import Truth
 from paddlepose.runtime import load
 
 MODELS = {
@@ -18,6 +23,10 @@ MODELS = {
     "nan_json/meannan.onnx": "mean: expected a finite number, got nan",
     "nan_json/std0.onnx": "std .*: expected three finite numbers, those of std above 0",
 }
+
+
+def _arrays(path):
+    return read_arrays(path, str(path))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -33,6 +42,38 @@ def test_poses_that_are_not_finite_are_refused(fault, name):
     path = fault(name)
     with pytest.raises(ValueError, match=f"^{path}: its output is not finite"):
         load(path)(np.full((40, 40, 3), 255, np.uint8), [[0, 0, 20, 20]])
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "message"),
+    [
+        ("mat_segv/gt_fz.mat", Truth.read, "Type 48144 does not appear to be char type|damaged: its reading crashed"),
+        ("deep_nesting/deep.json", read_json, "nested too deeply"),
+        ("deep_nesting/deep.yaml", load_config, "not YAML: nested too deeply"),
+        ("yaml_bomb/bomb.yaml", load_config, "more than 100,000 values, with those that aliases repeat"),
+        ("yaml_bomb/bomb2.yaml", load_config, "more than 100,000 values, with those that aliases repeat"),
+        ("npz/deep.npz", _arrays, "no arrays that numpy wrote as .npz"),
+        ("npz/bighdr.npz", _arrays, "no arrays that numpy wrote as .npz"),
+        ("npz/enc.npz", _arrays, "no arrays that numpy wrote as .npz .* is encrypted"),
+        ("npz/method99.npz", _arrays, "no arrays that numpy wrote as .npz .* compression method is not supported"),
+        ("png_segv/b30k.png", read_picture, "more than 200,000,000 pixels; OPENCV_IO_MAX_IMAGE_PIXELS .* raises"),
+        ("hang_sample_error/b65k.png", read_picture, "more than 200,000,000 pixels"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line_with_its_name(fault, name, read, message):
+    path = fault(name)
+    with pytest.raises(ValueError, match=f"^{path}: .*({message})") as error:
+        read(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["z_enc", "z_m99"])
+def test_a_member_that_cannot_be_read_is_one_line_with_its_name(fault, name):
+    archive = fault(f"hang_sample_error/{name}/images/tiny.zip")
+    with zipfile.ZipFile(archive) as opened:
+        member = opened.namelist()[0].removeprefix("tiny/")
+    with pytest.raises(ValueError, match=f"^{archive}@/{member}: damaged in the archive"):
+        read_picture(Path(f"{archive}@/{member}"))
 
 
 def test_annotation_files_are_read_and_measured_or_refused_in_one_line(fault, tmp_path):

@@ -1,6 +1,7 @@
 """Reading a configuration: a YAML file and `KEY VALUE` pairs, checked at once as a whole, and frozen."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import yaml
 from pydantic import ValidationError, create_model
 
 from paddlepose import plugins
+from paddlepose.core.fields import short
 from paddlepose.core.files import entry
+from paddlepose.core.limits import MOST_SETTINGS
 from paddlepose.experiment import CODEC_SHARES, Config
 from paddlepose.settings import CodecSection, ModelSection, Section
 
@@ -58,20 +61,41 @@ def _check_network(config: Config) -> None:
 
 def _read_yaml(text: str | bytes) -> Any:
     """The value that a text describes. Raises ValueError: it is not YAML; one line with the place."""
+    loader = None
     try:
-        return yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _size(node, {}) > MOST_SETTINGS:
+            raise ValueError(f"not a configuration: more than {MOST_SETTINGS:,} values, with those that aliases repeat")
+        return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
-        place = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
-        raise ValueError(f"not YAML: {error.problem} at {place}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from error
+        mark = error.problem_mark or error.context_mark
+        raise ValueError(f"not YAML: {error.problem} at line {mark.line + 1}, column {mark.column + 1}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        raise ValueError(f"not YAML: {'nested too deeply' if deep else ' '.join(str(error).split())}") from error
+    finally:
+        if loader:
+            loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, float]) -> float:
+    """Values at and below a node, those of an alias as often as it is used; one that holds itself has no end."""
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        below = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
+        is_scalar = isinstance(node, yaml.ScalarNode)
+        known[id(node)] = 1 if is_scalar else 1 + sum(_size(part, known) for part in below)
+    return known[id(node)]
 
 
 def _section(value: Any, key: str = "") -> dict[str, Any]:
     """The keys and values of a section, none for one that is empty. Raises ValueError: it is something else."""
     if value is not None and not isinstance(value, Mapping):
         title = f"{key}: " if key else ""
-        raise ValueError(f"{title}expected keys and values, such as 'MODEL: {{NAME: pose_resnet}}', not {value!r}")
+        raise ValueError(f"{title}expected keys and values, such as 'MODEL: {{NAME: pose_resnet}}', not {short(value)}")
     return dict(value or {})
 
 
@@ -147,7 +171,7 @@ def _explain(error: ValidationError, schema: type[Section]) -> Iterator[str]:
         elif mistake["type"] == "value_error":  # of the settings' own checks, which say what they got
             yield f"{key}: {message}" if key else message
         else:
-            yield f"{key}: {message} (it is {mistake['input']!r})"
+            yield f"{key}: {message} (it is {short(mistake['input'])})"
 
 
 def _known(schema: type[Section], path: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from paddlepose import codecs
 from paddlepose.core.files import entry
+from paddlepose.core.limits import MOST_THREADS
 from paddlepose.core.predict import BottomUp, TopDown
 from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card
@@ -19,6 +20,7 @@ RESCORE_KEY = "paddlepose.rescore"  # and the rescoring network, where there is 
 
 Device = Literal["cpu", "cuda"]
 
+_IMAGES = 4  # axes of a batch of images
 _ERRORS_ONLY = 3  # onnxruntime's number for that log level
 _NO_CUDA = (
     "onnxruntime cannot use CUDA here: it needs an Nvidia GPU with its driver, CUDA and cuDNN, and onnxruntime-gpu "
@@ -54,7 +56,10 @@ class OrtNetwork:
                 raise ValueError(f"its card is {self.card.kind}, its codec '{self.card.codec['name']}' is not")
             text = texts.get(RESCORE_KEY)
             self.rescorer = Rescorer.from_text(text, self.card.skeleton) if text else None
-        image = self.session.get_inputs()[0]
+            image, *others = self.session.get_inputs()
+            if others or len(image.shape) != _IMAGES or image.shape[0] == 0:
+                shapes = ", ".join(str(node.shape) for node in (image, *others))
+                raise ValueError(f"expected one input of images (batch, channels, height, width), got {shapes}")
         self._input_name = image.name
         self._fixed_batch = image.shape[0] if isinstance(image.shape[0], int) else None
 
@@ -104,8 +109,8 @@ def load(
 
 
 def _open_session(path: Path, threads: int | None, device: Device) -> ort.InferenceSession:
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads: expected 1 or more, got {threads}")
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"threads: expected 1 to {MOST_THREADS}, got {threads}")
     options = ort.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads or 0  # 0: as many as there are cores

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from paddlepose import plugins
+from paddlepose.core.limits import MOST_SCALE
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -147,7 +148,7 @@ class TestSection(Section):
     model_file: Path | None = None
     flip_test: bool = False
     # At which whole pictures are shown; one is 1.
-    scale_factor: tuple[Annotated[float, Field(gt=0, multiple_of=0.5, allow_inf_nan=False)], ...] = (1.0,)
+    scale_factor: tuple[Annotated[float, Field(gt=0, le=MOST_SCALE, multiple_of=0.5)], ...] = (1.0,)
     post_process: bool = True
     shift_heatmap: bool = True
     use_gt_bbox: bool = False

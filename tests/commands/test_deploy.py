@@ -103,7 +103,7 @@ def test_the_models_own_size_is_used(deployed, photos, caplog):
         (["--img", "{photos}", "--bbox", "1,2,3"], ValueError, "--bbox 1,2,3: expected"),
         (["--img", "{photos}", "--boxes", "none.json"], FileNotFoundError, "none.json"),
         (["--img", "{photos}", "--boxes", "b.json", "--bbox", "1,2,3,4"], ValueError, "give one of them"),
-        (["--img", "{photos}", "--threads", "0"], ValueError, "threads: expected 1 or more"),
+        (["--img", "{photos}", "--threads", "0"], ValueError, "threads: expected 1 to 1024"),
         (["--img", "{photos}", "--model", "none.onnx"], FileNotFoundError, "none.onnx"),
     ],
 )

@@ -104,13 +104,32 @@ def test_metric_reads_the_ground_truth_beside_the_labels(source, tmp_path):
         ("[]", ValueError, r"train\.json: a list of people was expected"),
         ('{"a": 1}', ValueError, r"train\.json: a list of people was expected"),
         ({k: v for k, v in ROW.items() if k != "scale"}, ValueError, r"train\.json: person 0 has no 'scale'"),
-        ({**ROW, "joints": [[1, 2]] * 15}, ValueError, r"train\.json: person 0: could not broadcast"),
+        ({**ROW, "joints": [[1, 2]] * 15}, ValueError, r"train\.json: person 0: joints: expected 32 numbers"),
+        ({**ROW, "scale": None}, ValueError, r"train\.json: person 0: scale: expected 1 numbers, got None"),
+        ({**ROW, "scale": "1"}, ValueError, r"train\.json: person 0: scale: expected 1 numbers, got '1'"),
+        ({**ROW, "center": None}, ValueError, r"train\.json: person 0: center: expected 2 numbers, got None"),
+        ({**ROW, "scale": 0}, ValueError, r"train\.json: nobody has a scale above 0"),
+        ({**ROW, "image": None}, ValueError, r"train\.json: person 0: it has no 'file_name'"),
+        ("[[1]]", ValueError, r"train\.json: person 0: expected image, center, scale, .*, got \[1\]"),
         ({**ROW, "image": "b.jpg"}, FileNotFoundError, r"b\.jpg: no such picture; 1 of 1 pictures that .*train\.json"),
     ],
 )
 def test_mistakes_in_the_labels(source, row, error, message):
     with pytest.raises(error, match=message):
         mpii.records(source(row))
+
+
+def test_joints_that_are_null_are_not_labelled(source):
+    joints, seen = [[None, 1], *ROW["joints"][1:]], [*ROW["joints_vis"][:15], None]
+    (record,) = mpii.records(source({**ROW, "joints": joints, "joints_vis": seen}))
+    assert record.people[0].joints[[0, 15]].tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert np.isfinite(record.people[0].joints).all()
+
+
+def test_people_whose_scale_makes_no_region_are_left_out(source, caplog):
+    made = source(json.dumps([{**ROW, "scale": -1}, ROW]))
+    assert [record.id for record in mpii.records(made)] == [1]
+    assert "1 of 2 people left out: their scale is not above 0" in caplog.text
 
 
 def test_a_missing_folder(tmp_path):

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+
+from paddlepose.core.limits import MOST_BYTES
 
 
 class NotWrittenError(OSError):
@@ -49,50 +51,72 @@ def read_json(path: Path) -> Any:
         """Python's reader takes NaN and Infinity, which JSON has not and no box or joint can be."""
         raise ValueError(f"{path}: {name} is no number of JSON's")
 
-    try:
-        return json.loads(path.read_bytes(), parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not JSON: no text at byte {error.start}") from error
+    with entry(str(path)):
+        try:
+            return json.loads(path.read_bytes(), parse_constant=refuse)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"not JSON: no text at byte {error.start}") from error
 
 
 def read_arrays(file: Path | IO[bytes], name: str) -> dict[str, NDArray[Any]]:
     """Arrays by name of a file that `np.savez` wrote; nothing that stands in it is run.
 
-    Raises OSError: it cannot be opened; ValueError: it is no such file; the message has `name`.
+    Raises OSError: it cannot be opened; ValueError: it is no such file, or of more bytes than `MOST_BYTES`; the message
+    has `name`.
     """
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, TypeError, EOFError, BadZipFile) as error:
-        raise ValueError(f"{name}: no arrays that numpy wrote as .npz") from error
+    with entry(name):
+        try:
+            with ZipFile(file) as archive:
+                check_members(archive)
+            with np.load(file, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except OSError:
+            raise
+        except Exception as error:  # whatever zipfile, NumPy and the tokenizer of its headers raise
+            raise ValueError(f"no arrays that numpy wrote as .npz ({_reason(error)})") from error
+
+
+def check_members(archive: ZipFile) -> None:
+    """Raises ValueError: a member of the archive would need more memory than is believed of any."""
+    for member in archive.infolist():
+        if member.file_size > MOST_BYTES:
+            size = f"{member.file_size:,} bytes, at most {MOST_BYTES:,} are read"
+            raise ValueError(f"its member {member.filename} says that it has {size}")
 
 
 @contextmanager
 def entry(where: str) -> Iterator[None]:
-    """Block that reads one entry of a file, named `where` in the message if the entry is malformed.
+    """Block that reads what `where` names: any exception in it is a ValueError of one line that begins with the name.
 
-    Raises ValueError: a key is missing, or a value is not what the block takes.
+    OSErrors, which name their file, pass as they are, and so do ValueErrors that already begin with it.
+
+    Raises ValueError: a key is missing, a value is not what the block takes, or a library could not read it.
     """
     try:
         yield
-    except KeyError as error:
-        raise ValueError(f"{where} has no {error}") from error
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{where}: {error}") from error
-
-
-@contextmanager
-def named(where: str) -> Iterator[None]:
-    """Block of which any exception but ValueError and OSError, which name their file, is a ValueError with `where`."""
-    try:
-        yield
-    except (ValueError, OSError):
+    except OSError:
         raise
     except Exception as error:  # libraries raise what they like: OpenCV its own error, zipfile RuntimeError
-        lines = str(error).strip().splitlines() or ["no message"]
-        raise ValueError(f"{where}: {type(error).__name__}: {lines[0]}") from error
+        reason = _reason(error)
+        if isinstance(error, ValueError) and reason.startswith(where):
+            raise
+        raise ValueError(f"{where}{reason}" if isinstance(error, KeyError) else f"{where}: {reason}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What an exception says, in one line."""
+    if isinstance(error, KeyError):
+        return f" has no {error}"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, MemoryError):
+        return "too large for this machine's memory"
+    if isinstance(error, ValueError):
+        return str(error)
+    lines = str(error).strip().splitlines() or ["no message"]
+    return lines[0] if isinstance(error, TypeError) else f"{type(error).__name__}: {lines[0]}"
 
 
 def visible(line: str) -> str:

@@ -10,13 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from paddlepose.core.files import named
+from paddlepose.core.files import check_members, entry
+from paddlepose.core.limits import MOST_PIXELS
 from paddlepose.core.types import Card, ImageRecord
 
 Picture = NDArray[np.uint8]
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
+_PIXEL_LIMIT = "CV_IO_MAX_IMAGE_PIXELS"  # as OpenCV names it in its message; in the environment with OPEN before it
 _NEAR_FACTOR = 0.02  # two sides are scaled alike if their factors differ by less, as sizes are whole pixels
 
 # The marks that begin a JPEG file, begin its last scan, and end it.
@@ -30,7 +32,7 @@ def read_picture(path: Path, *, upright: bool = False) -> Picture:
 
     Raises FileNotFoundError: there is no such file or member; ValueError: it is no picture, or one that is cut off.
     """
-    with named(str(path)):
+    with entry(str(path)):
         return _read(path, upright)
 
 
@@ -63,7 +65,15 @@ def _read(path: Path, upright: bool) -> Picture:
     if _is_cut_off(data):
         raise ValueError(f"{path}: the JPEG file is cut off: copy or download it again")
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error as error:
+        if _PIXEL_LIMIT not in str(error):
+            raise
+        most = int(os.environ.get(f"OPEN{_PIXEL_LIMIT}", MOST_PIXELS))
+        raise ValueError(
+            f"{path}: more than {most:,} pixels; OPEN{_PIXEL_LIMIT} in the environment raises the limit"
+        ) from error
     if picture is None:
         raise ValueError(f"{path}: not a picture that OpenCV can read")
     return picture
@@ -94,6 +104,7 @@ def _read_bytes(path: Path) -> bytes:
 def _open_archive(path: str, process: int) -> tuple[zipfile.ZipFile, dict[str, str]]:
     """An archive kept open, and its members; one for each process, as forked ones would share its file position."""
     file = zipfile.ZipFile(path)
+    check_members(file)
     return file, archive_members(file)
 
 

@@ -10,6 +10,7 @@ from paddlepose import codecs
 from paddlepose.codecs.regression import Answer, up_interpolate
 from paddlepose.core.geometry import Region, crop_matrix, invert, resize_align, transform
 from paddlepose.core.image import Picture, to_input, warp
+from paddlepose.core.limits import MOST_SCALE
 from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card, Poses
 
@@ -82,8 +83,9 @@ class BottomUp:
 
         Raises ValueError: 1 is not among the scales, or one is no multiple of 0.5: networks take sides of 32 n pixels.
         """
-        if 1 not in scales or not all(0 < scale < np.inf and scale % 0.5 == 0 for scale in scales):
-            raise ValueError(f"scales {', '.join(map(str, scales))}: expected multiples of 0.5, and 1 among them")
+        if 1 not in scales or not all(0 < scale <= MOST_SCALE and scale % 0.5 == 0 for scale in scales):
+            given = ", ".join(map(str, scales))
+            raise ValueError(f"scales {given}: expected multiples of 0.5 up to {MOST_SCALE:g}, and 1 among them")
         self.network = network
         self.card = card
         self.flip_test = flip_test

@@ -2,9 +2,11 @@
 
 import logging
 import zipfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from paddlepose.core.files import check_members, entry
 from paddlepose.core.image import archive_members
 from paddlepose.core.types import ImageRecord
 from paddlepose.datasets import Source
@@ -78,12 +80,10 @@ def _place(path: Path) -> tuple[str, str]:
 
 def _names(place: str) -> frozenset[str]:
     """Names of all that is in a folder or an archive; none where there is no such place."""
-    try:
+    with suppress(FileNotFoundError, NotADirectoryError), entry(place.removesuffix("@")):
         if place.endswith(".zip@"):
             with zipfile.ZipFile(place[:-1]) as archive:
+                check_members(archive)
                 return frozenset(archive_members(archive))
         return frozenset(path.name for path in Path(place).iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return frozenset()
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{place[:-1]}: not a zip archive that can be read: {error}") from error
+    return frozenset()

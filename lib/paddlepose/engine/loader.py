@@ -14,7 +14,7 @@ from paddle import Tensor
 from paddle.io import DataLoader
 from paddle.io.dataloader.collate import default_collate_fn
 
-from paddlepose.core.files import named
+from paddlepose.core.files import entry
 
 _SHARED_MEMORY = Path("/dev/shm")  # where worker processes hand batches over, if it is large enough
 _SHARED_MEMORY_NEEDED = 1 << 30
@@ -42,7 +42,7 @@ class _Guarded:
 
     def __getitem__(self, index: int) -> Mapping[str, Any] | Exception:
         try:
-            with named(f"sample {index}"):
+            with entry(f"sample {index}"):
                 return self.samples[index]
         except (ValueError, OSError) as error:
             return error

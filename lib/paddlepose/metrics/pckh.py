@@ -1,7 +1,10 @@
 """PCKh, MPII's measure: the share of joints that lie within half a head of where they are."""
 
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.io
@@ -34,12 +37,21 @@ class Truth:
     def read(cls, path: Path) -> "Truth":
         """The labels in a `gt_<split>.mat`. Raises ValueError: it is no MATLAB file, or lacks a variable or a joint."""
         with entry(str(path)):
-            content = scipy.io.loadmat(path)
+            content = _variables(path)
             names = tuple(str(name[0]) for name in content["dataset_joints"][0])
             if lacking := {joint for joints in COLUMNS.values() for joint in joints} - set(names):
                 raise ValueError(f"'dataset_joints' lacks {', '.join(sorted(lacking))}")
             labelled, xy, heads = (content[key] for key in ("jnt_missing", "pos_gt_src", "headboxes_src"))
             return cls(names, labelled == 0, xy.astype(np.float64), heads.astype(np.float64))
+
+
+def _variables(path: Path) -> dict[str, Any]:
+    """The variables of a MATLAB file, read in a process of its own: SciPy crashes on some that are damaged."""
+    with ProcessPoolExecutor(1) as process:
+        try:
+            return process.submit(scipy.io.loadmat, path).result()
+        except BrokenProcessPool as error:
+            raise ValueError("damaged: its reading crashed; copy or download it again") from error
 
 
 def pckh(xy: NDArray[np.floating], truth: Truth) -> dict[str, float]:
@@ -91,7 +103,9 @@ class Pckh:
         """
         if not self.xy:
             raise ValueError("there is no pose to measure")
-        xy = np.stack([self.xy[index] for index in sorted(self.xy)]) + 1.0
+        xy = np.full((1 + max(self.xy), *next(iter(self.xy.values())).shape), np.nan)  # of people left out
+        for index, pose in self.xy.items():
+            xy[index] = pose + 1.0
         with written_beside(self.results) as path:
             scipy.io.savemat(path, {"preds": xy})
         return pckh(xy, self.truth) if self.truth else {"Null": 0.0}

@@ -9,7 +9,7 @@ from faster_coco_eval import mask as outlines
 from numpy.typing import NDArray
 
 from paddlepose import codecs
-from paddlepose.core.files import entry, named
+from paddlepose.core.files import entry
 from paddlepose.core.geometry import transform
 from paddlepose.core.image import Picture, read_record, to_input, warp
 from paddlepose.core.types import Card, ImageRecord, Person
@@ -72,7 +72,7 @@ class BottomUpSamples:
         record = self.records[index]
         picture = read_record(record)
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        with named(str(record.path)):
+        with entry(str(record.path)):
             return self.sample(record, picture, draw(rng, self.options, picture.shape[1::-1]))
 
     def sample(self, record: ImageRecord, picture: Picture, change: PictureDraw) -> dict[str, NDArray[np.float32]]:

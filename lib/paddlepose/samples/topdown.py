@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose import codecs
-from paddlepose.core.files import named
+from paddlepose.core.files import entry
 from paddlepose.core.geometry import Region, crop_matrix, flip_joints, transform
 from paddlepose.core.image import read_record, to_input, warp
 from paddlepose.core.types import Card, ImageRecord, Person
@@ -56,7 +56,7 @@ class TopDownSamples:
         change = Draw()
         if self.train:
             change = draw(np.random.default_rng((self.seed, self.epoch, index)), self.options, person)
-        with named(str(record.path)):
+        with entry(str(record.path)):
             return self.sample(record, person, change, index)
 
     def sample(self, record: ImageRecord, person: Person, change: Draw, index: int) -> TopDownSample:
