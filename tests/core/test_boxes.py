@@ -46,20 +46,64 @@ def test_boxes_by_name_are_bare_or_with_a_score(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "message"),
     [
-        "3",
-        "[1]",
-        [{"bbox": [1, 2, 3, 4]}],
-        [{"image_id": 1}],
-        {"a": [[1, 2, 3]]},
-        {"a": 1},
-        {"a": [None]},
+        ("3", "expected COCO's detections or .*, got 3"),
+        ("null", "expected COCO's detections or .*, got None"),
+        ("[1]", "expected COCO's detections or"),
+        ([{"bbox": [1, 2, 3, 4]}], "box 0: image_id: expected a number or a text, got None"),
+        ([{"image_id": 1}], "box 0: box of x, y, width, height: expected 4 numbers, got None"),
+        ([{"image_id": 1, "bbox": [1, 2, 3, 4], "score": "0.9"}], "box 0: score: expected 1 numbers, got '0.9'"),
+        ([{"image_id": 1, "bbox": [1, 2, 3, 4], "score": None}], "box 0: expected numbers, got"),
+        ({"a": [[1, 2, 3]]}, "box 0 of 'a': box of x, y, width, height: expected 4 numbers"),
+        ({"a": [10, 10, 200, 280]}, "box 0 of 'a': box of x, y, width, height: expected 4 numbers, got 10"),
+        ({"a": 1}, "box 0 of 'a': box of x, y, width, height: expected 4 numbers, got 1"),
+        ({"a": [None]}, "box 0 of 'a': box of"),
+        ({"a": [[0.1, 0.1, 0.8, 0.8]]}, "all its boxes lie between 0 and 1; expected .* in pixels"),
     ],
 )
-def test_other_files_are_refused(tmp_path, content):
-    with pytest.raises(ValueError, match=r"boxes.json: expected COCO's detections or"):
+def test_other_files_are_refused(tmp_path, content, message):
+    with pytest.raises(ValueError, match=f"boxes.json: {message}"):
         read(tmp_path, content)
+
+
+DETECTION = {"image_id": 1, "category_id": 1, "bbox": [10, 10, 200, 280], "score": 0.9}
+LABELS = {
+    "images": [{"id": 77, "file_name": "frame_0001.jpg"}],
+    "categories": [{"id": 3, "name": "person"}, {"id": 4, "name": "dog"}],
+    "annotations": [
+        {"image_id": 77, "category_id": 3, "bbox": [10, 10, 200, 280]},
+        {"image_id": 77, "category_id": 4, "bbox": [1, 1, 2, 2]},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [DETECTION],
+        [DETECTION | {"category_id": 0}, DETECTION | {"category_id": 1, "bbox": [1, 1, 2, 2]}],
+        [DETECTION | {"category_id": "1"}],
+        [DETECTION | {"image_id": "1"}],
+        [DETECTION | {"image_id": "0001"}],
+        [DETECTION | {"image_id": "frame_0001"}],
+        {"photos\\frame_0001.jpg": [[10, 10, 200, 280]]},
+        {"{folder}/frame_0001.jpg": [[10, 10, 200, 280, 0.9]]},
+        LABELS,
+    ],
+)
+def test_a_picture_is_found_by_each_name_that_programs_give_it(tmp_path, content):
+    text = json.dumps(content).replace("{folder}", str(tmp_path / "photos"))
+    boxes = BoxSource(by_picture=read(tmp_path, text))
+    assert boxes(tmp_path / "photos" / "frame_0001.jpg", (640, 480))[:, :4].tolist() == [[10, 10, 200, 280]]
+
+
+def test_what_is_left_out_is_said(tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        found = read(tmp_path, [DETECTION, DETECTION | {"category_id": 18}, DETECTION | {"score": 0.1}])
+        assert not len(BoxSource(by_picture=found)(Path("b.jpg"), SIZE))
+    assert "boxes left out: 1 of other categories, 1 with a score below 0.5" in caplog.text
+    assert "b.jpg: the file of boxes has none of this picture: it has boxes of 1 others, such as 1" in caplog.text
 
 
 def test_a_file_that_is_no_json_is_refused(tmp_path):
