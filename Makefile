@@ -6,7 +6,11 @@ BIN := $(VENV)/bin
 # The experiment of the quick start, on pictures that it draws for itself.
 QUICK := --cfg experiments/mini/quickstart.yaml DATASET.ROOT output/quickstart/data/mpii
 
-.PHONY: quickstart test lint clean
+# Damaged inputs of each kind that `make fuzz` tries; another SEED makes others.
+CASES ?= 2000
+SEED ?= 1
+
+.PHONY: quickstart test fuzz lint clean
 
 quickstart: $(VENV)/train
 	$(BIN)/python data/make_mini.py mpii --out output/quickstart/data --train 400 --valid 100 --size 160x160
@@ -23,6 +27,9 @@ quickstart: $(VENV)/train
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+fuzz: $(VENV)/dev
+	FUZZ_CASES=$(CASES) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -n 2 tests/fuzz --durations=0
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import ValidationError, create_model
 from paddlepose import plugins
 from paddlepose.core.fields import short
 from paddlepose.core.files import entry
-from paddlepose.core.limits import MOST_SETTINGS
+from paddlepose.core.limits import MOST_NESTING, MOST_SETTINGS
 from paddlepose.experiment import CODEC_SHARES, Config
 from paddlepose.settings import CodecSection, ModelSection, Section
 
@@ -61,33 +62,36 @@ def _check_network(config: Config) -> None:
 
 def _read_yaml(text: str | bytes) -> Any:
     """The value that a text describes. Raises ValueError: it is not YAML; one line with the place."""
-    loader = None
     try:
+        _check_nesting(text if isinstance(text, str) else text.decode("latin-1"))
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
-        if node is None:
-            return None
-        if _size(node, {}) > MOST_SETTINGS:
+        if node is not None and _size(node, {}) > MOST_SETTINGS:
             raise ValueError(f"not a configuration: more than {MOST_SETTINGS:,} values, with those that aliases repeat")
-        return loader.construct_document(node)
+        return None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ValueError(f"not YAML: {error.problem} at line {mark.line + 1}, column {mark.column + 1}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        deep = isinstance(error, RecursionError)
-        raise ValueError(f"not YAML: {'nested too deeply' if deep else ' '.join(str(error).split())}") from error
-    finally:
-        if loader:
-            loader.dispose()
+    except yaml.YAMLError as error:
+        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ValueError("not YAML: nested too deeply") from error
+
+
+def _check_nesting(text: str) -> None:
+    """Raises RecursionError: so many brackets are open at once that PyYAML would take seconds to say so."""
+    if max(accumulate(1 if c in "[{" else -1 for c in text if c in "[{}]"), default=0) > MOST_NESTING:
+        raise RecursionError
 
 
 def _size(node: yaml.Node, known: dict[int, float]) -> float:
     """Values at and below a node, those of an alias as often as it is used; one that holds itself has no end."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
     if id(node) not in known:
         known[id(node)] = math.inf
-        below = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
-        is_scalar = isinstance(node, yaml.ScalarNode)
-        known[id(node)] = 1 if is_scalar else 1 + sum(_size(part, known) for part in below)
+        below = (part for item in node.value for part in (item if isinstance(item, tuple) else (item,)))
+        known[id(node)] = 1 + sum(_size(part, known) for part in below)
     return known[id(node)]
 
 

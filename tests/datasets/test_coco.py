@@ -242,7 +242,7 @@ def test_missing_labels(tmp_path, root, message):
         ({"image_id": 7, "category_id": 3, "bbox": None, "score": 1}, "box 0: bbox: expected 4 numbers, got None"),
         (
             {"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "score": "1"},
-            "box 0: score: expected 1 numbers, got '1'",
+            "box 0: score: expected a number, got '1'",
         ),
     ],
 )

@@ -84,7 +84,7 @@ def test_what_an_annotation_says(fields, attribute, expected):
         (annotation(bbox=[1, 2, 3]), r"annotation 5: bbox: expected 4 numbers, got \[1, 2, 3\]"),
         (annotation(bbox=[1, 2, 3, None]), "annotation 5: bbox: expected 4 numbers"),
         (annotation(bbox=[1, 2, 3, 1e999]), "annotation 5: bbox: expected 4 numbers"),
-        (annotation(area="99"), "annotation 5: area: expected 1 numbers, got '99'"),
+        (annotation(area="99"), "annotation 5: area: expected a number, got '99'"),
         (annotation(iscrowd="0"), "annotation 5: iscrowd: expected 0 or 1, got '0'"),
         (annotation(image_id=8), "annotation 5: the labels have no image 8"),
         (annotation(image_id=None), "annotation 5: image_id: expected a number or a text, got None"),

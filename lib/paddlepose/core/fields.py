@@ -96,7 +96,8 @@ def numbers(value: Any, size: int, title: str) -> NDArray[np.float64]:
     except (ValueError, OverflowError):
         array = np.array("")
     if array.size != size or array.dtype.kind not in "biuf" or np.isinf(array).any():
-        raise ValueError(f"{title}: expected {size} numbers, got {short(value)}")
+        wanted = "a number" if size == 1 else f"{size} numbers"
+        raise ValueError(f"{title}: expected {wanted}, got {short(value)}")
     return array.astype(np.float64).ravel()
 
 

@@ -72,7 +72,7 @@ def read_arrays(file: Path | IO[bytes], name: str) -> dict[str, NDArray[Any]]:
                 check_members(archive)
             with np.load(file, allow_pickle=False) as arrays:
                 return dict(arrays)
-        except OSError:
+        except FileNotFoundError:
             raise
         except Exception as error:  # whatever zipfile, NumPy and the tokenizer of its headers raise
             raise ValueError(f"no arrays that numpy wrote as .npz ({_reason(error)})") from error
@@ -96,11 +96,10 @@ def entry(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except OSError:
-        raise
     except Exception as error:  # libraries raise what they like: OpenCV its own error, zipfile RuntimeError
-        reason = _reason(error)
-        if isinstance(error, ValueError) and reason.startswith(where):
+        reason, is_system = _reason(error), isinstance(error, OSError)
+        named = type(error) is not OSError or error.filename if is_system else reason.startswith(where)
+        if named and isinstance(error, OSError | ValueError):
             raise
         raise ValueError(f"{where}{reason}" if isinstance(error, KeyError) else f"{where}: {reason}") from error
 
@@ -114,7 +113,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "too large for this machine's memory"
     if isinstance(error, ValueError):
-        return str(error)
+        return str(error) or "no message"
     lines = str(error).strip().splitlines() or ["no message"]
     return lines[0] if isinstance(error, TypeError) else f"{type(error).__name__}: {lines[0]}"
 

@@ -11,7 +11,7 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
-from paddlepose.core.fields import key, numbers
+from paddlepose.core.fields import key, numbers, short
 from paddlepose.core.files import entry, read_json, written_beside
 from paddlepose.core.geometry import SCALE_UNIT
 from paddlepose.core.nms import SIGMAS, oks_nms
@@ -100,6 +100,10 @@ def read_rows(results: Results, labels: Labels) -> list[Row]:
         with entry(f"{name}: pose {i}"):
             if key(row["category_id"], "category_id") in labels.category.keys:
                 rows.append(_row(row, labels))
+    if content and not rows:
+        raise ValueError(
+            f"{name}: none of its poses is of category {short(labels.category.id)}, '{labels.category.name}'"
+        )
     if others := len(content) - len(rows):
         _LOG.warning("%s: %d of %d poses are of other categories and are left out", name, others, len(content))
     return rows
