@@ -1,5 +1,6 @@
 """PCKh, MPII's measure: the share of joints that lie within half a head of where they are."""
 
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -46,8 +47,11 @@ class Truth:
 
 
 def _variables(path: Path) -> dict[str, Any]:
-    """The variables of a MATLAB file, read in a process of its own: SciPy crashes on some that are damaged."""
-    with ProcessPoolExecutor(1) as process:
+    """The variables of a MATLAB file, read in a process of its own: SciPy crashes on some that are damaged.
+
+    Paddle would report such a crash on the screen; there the signal ends the process and no more.
+    """
+    with ProcessPoolExecutor(1, initializer=signal.signal, initargs=(signal.SIGSEGV, signal.SIG_DFL)) as process:
         try:
             return process.submit(scipy.io.loadmat, path).result()
         except BrokenProcessPool as error:
