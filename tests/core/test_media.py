@@ -60,7 +60,7 @@ def test_videos_are_told_by_suffix(tmp_path):
 def test_frames_come_one_by_one(tmp_path):
     video = Video(write_video(tmp_path / "a.webm"))
     assert (video.frame_size, video.frame_rate, video.frame_count) == ((64, 48), 10.0, 12)
-    brightness = [frame.mean() for frame in video]
+    brightness = [frame.picture.mean() for frame in video]
     assert len(brightness) == 12
     assert np.allclose(brightness, np.linspace(0, 255, 12), atol=12)
 

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from paddlepose.core.media import Video
+from paddlepose.core.media import Frame, Video
 from paddlepose.core.results import result_stems, video_results, write_picture_results
 
 GREY = np.full((48, 64, 3), 100, np.uint8)
@@ -43,19 +43,20 @@ def test_a_picture_too_large_for_its_format_is_refused(tmp_path):
 def test_a_video_comes_back(tmp_path, size):
     with video_results(tmp_path / "out" / "film", size, 10.0) as add:
         for number in range(5):
-            add(np.full((size[1], size[0], 3), 40 * number, np.uint8), PEOPLE[: number % 2])
+            picture = np.full((size[1], size[0], 3), 40 * number, np.uint8)
+            add(Frame(picture, number, number / 10), PEOPLE[: number % 2])
     video = Video(tmp_path / "out" / "film_result.webm")
     frames = list(video)
     code = int(cv2.VideoCapture(str(video.path)).get(cv2.CAP_PROP_FOURCC))
     assert code.to_bytes(4, "little") == b"VP80"  # in a .webm file, which every browser plays
     assert (video.frame_size, video.frame_rate, len(frames)) == ((size[0] // 2 * 2, size[1] // 2 * 2), 10.0, 5)
-    assert np.allclose([frame.mean() for frame in frames], [0, 40, 80, 120, 160], atol=12)
+    assert np.allclose([frame.picture.mean() for frame in frames], [0, 40, 80, 120, 160], atol=12)
     lines = [json.loads(line) for line in (tmp_path / "out" / "film_result.jsonl").read_text().splitlines()]
     assert lines[3] == {"frame": 3, "time": 0.3, "people": PEOPLE} and lines[2]["people"] == []
 
 
 def test_a_video_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="stop"), video_results(tmp_path / "film", (64, 48), 10.0) as add:
-        add(GREY, [])
+        add(Frame(GREY, 0, 0.0), [])
         raise ValueError("stop")
     assert list(tmp_path.iterdir()) == []
