@@ -165,5 +165,5 @@ def _highest_rate(times: Sequence[float]) -> float | None:
     gaps = gaps[gaps >= 1 / _FASTEST]
     if not len(gaps):
         return None
-    short = np.quantile(gaps, 0.1)
+    short = np.quantile(gaps, 0.1, method="lower")
     return round(float(1 / gaps[np.abs(gaps - short) < short / 2].mean()), 3)

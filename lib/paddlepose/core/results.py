@@ -128,7 +128,7 @@ class _Film:
             if place - self._place > most:
                 late = frame.time - self._place / self._rate
                 _LOG.warning(
-                    "%s: frame %d comes %.0f s after the one before: the film is shorter",
+                    "%s: frame %d comes %.0f s after the one before, a minute in the film",
                     self._stem,
                     frame.number,
                     late,
