@@ -4,13 +4,14 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from paddlepose.core.boxes import Rows
+from paddlepose.core.files import entry
 from paddlepose.core.image import Picture, read_picture
 from paddlepose.core.media import Video, is_video, sources
 from paddlepose.core.result import Floats, Result
@@ -69,11 +70,10 @@ class Predictor(ABC):
 
     def _all(self, items: Sequence[Any], boxes: Any, scores: Any) -> list[Result]:
         """The people in each picture of a list; files are read again if they are to be drawn."""
-        given = zip(items, _each(boxes, items, "boxes"), _each(scores, items, "scores"), strict=True)
+        entries = zip(count(), items, _each(boxes, items, "boxes"), _each(scores, items, "scores"), strict=False)
         results: list[Result] = []
-        while turn := list(islice(given, self.together)):
-            pictures, paths = zip(*(_read(item) for item, _, _ in turn), strict=True)
-            rows = [_rows(b, s, picture) for (_, b, s), picture in zip(turn, pictures, strict=True)]
+        while turn := list(islice(entries, self.together)):
+            pictures, paths, rows = zip(*(_read_entry(*given) for given in turn), strict=True)
             for picture, path, (poses, used) in zip(pictures, paths, self.find(pictures, rows), strict=True):
                 kept = None if isinstance(path, Path) else picture
                 size = picture.shape[1::-1]
@@ -122,6 +122,13 @@ def _read(item: Any) -> tuple[Picture, Path | Address | None]:
     return item, None
 
 
+def _read_entry(number: int, item: Any, boxes: Any, scores: Any) -> tuple[Picture, Path | Address | None, Rows | None]:
+    """A picture of a list, where it is from, and the rows of its boxes. Raises ValueError: it is none, or they are."""
+    with entry(f"picture {number} of the list"):
+        picture, path = _read(item)
+        return picture, path, _rows(boxes, scores, picture)
+
+
 def _each(values: Any, items: Sequence[Any], name: str) -> Sequence[Any]:
     """The boxes or scores of each picture of a list. Raises ValueError: they are not as many."""
     if values is None:
@@ -139,7 +146,7 @@ def _rows(boxes: Any, scores: Any, picture: Picture) -> Rows | None:
             raise ValueError("scores: they are those of boxes, and there are none")
         return None
     given = _numbers(boxes, "boxes", "numbers x, y, width, height, one row a person")
-    if given.size and given.shape not in ((4,), (len(given), 4)):
+    if (given.shape[-1:] != (4,) and given.size) or given.ndim > 2:
         raise ValueError(f"boxes: expected shape (N, 4), x, y, width, height of each, got {given.shape}")
     given = given.reshape(-1, 4)
     size = picture.shape[1::-1]
@@ -162,5 +169,5 @@ def _numbers(values: Any, name: str, expected: str) -> Floats:
     except ValueError:  # rows of different lengths
         array = np.array(None)
     if array.size and array.dtype.kind not in "iuf":
-        raise ValueError(f"{name}: expected {expected}, got {values!r:.80}")
+        raise ValueError(f"{name}: expected {expected}, got {' '.join(repr(values).split()):.80}")
     return array.astype(np.float64)
