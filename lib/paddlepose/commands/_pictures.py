@@ -117,10 +117,10 @@ def _sources(arguments: argparse.Namespace) -> list[Source]:
 def _stems(found: Sequence[Source], out: Path | None, arguments: argparse.Namespace) -> Sequence[Path | None]:
     """Beginnings of the names of each source's results. Raises ValueError: a source would be overwritten."""
     paths = [source if isinstance(source, Path) else source.place for source in found]
-    stems = result_stems(paths, out) if out and paths else []
+    stems = result_stems(paths, out) if out else [None] * len(paths)
     tables = [Path(path) for path in (arguments.csv, arguments.stream_json) if path]
-    check_inputs_are_kept(paths[: len(stems)], stems, frames=arguments.frames, tables=tables)
-    return stems or [None] * len(paths)
+    check_inputs_are_kept(paths, stems, frames=arguments.frames, tables=tables)
+    return stems
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class TopDown(Predictor):
             self._has_warned = True
             _LOG.warning(
                 "neither boxes nor a detector are given: each picture as a whole is taken for one person, and joints "
-                "are wrong where it is not; give people's boxes or a detector"
+                "are wrong where it is not; give people's boxes or a detector (--bbox, --boxes or --detector)"
             )
         return np.array([[0.0, 0.0, *picture.shape[1::-1], 1.0]])
 

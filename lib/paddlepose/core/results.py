@@ -41,21 +41,24 @@ def result_stems(paths: Sequence[Path], out: Path) -> list[Path]:
 
 
 def check_inputs_are_kept(
-    paths: Sequence[Path], stems: Sequence[Path], *, frames: bool = False, tables: Sequence[Path] = ()
+    paths: Sequence[Path], stems: Sequence[Path | None], *, frames: bool = False, tables: Sequence[Path] = ()
 ) -> None:
-    """Hold the results of all sources, and files of all results, to other files than the sources.
+    """Hold the results of all sources, and the files of all results, to other files than the sources.
 
     Raises ValueError: one would be overwritten.
     """
     inputs = {path.resolve() for path in paths}
+    for table in tables:
+        if table.resolve() in inputs:
+            raise ValueError(f"{table}: results would overwrite this input: choose another name for them")
     if frames:  # the folder that they are written to loses what has such a name
         inputs |= {path.parent for path in inputs if path.match(_FRAME_NAME)}
-    results = [(path, _result(stem, s)) for path, stem in zip(paths, stems, strict=True) for s in _SUFFIXES]
-    results += [(path, _frames_of(stem)) for path, stem in zip(paths, stems, strict=True)]
-    results += [(table, table) for table in tables]
-    for path, result in results:
-        if result.resolve() in inputs:
-            raise ValueError(f"{path}: its result would overwrite the input {result}: choose another folder as --out")
+    for path, stem in zip(paths, stems, strict=True):
+        for result in [*(_result(stem, suffix) for suffix in _SUFFIXES), _frames_of(stem)] if stem else []:
+            if result.resolve() in inputs:
+                raise ValueError(
+                    f"{path}: its result would overwrite the input {result}: choose another folder as --out"
+                )
 
 
 def _result(stem: Path, suffix: str) -> Path:

@@ -44,8 +44,14 @@ class Address:
 
 
 def address(text: str) -> Address | None:
-    """The address that a text is, or None: it is a file's name."""
-    return Address(text) if "://" in text or (text.isdigit() and not Path(text).exists()) else None
+    """The address that a text is, or None: it is a file's name. Raises ValueError: it is malformed."""
+    if "://" not in text and not (text.isdigit() and not Path(text).exists()):
+        return None
+    try:
+        urlsplit(text)
+    except ValueError as error:
+        raise ValueError(f"{text}: not an address: {error}") from error
+    return Address(text)
 
 
 def fetch(where: Address) -> Picture | None:
