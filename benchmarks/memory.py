@@ -51,14 +51,14 @@ def deploy_peaks(argv: Sequence[str]) -> list[float]:
     from paddlepose.commands import deploy
 
     peaks: list[float] = []
-    find = TopDown.__call__
+    find = TopDown.find
 
     def measured(*args: Any) -> Any:
-        poses = find(*args)
+        found = find(*args)
         peaks.append(peak())
-        return poses
+        return found
 
-    with mock.patch.object(TopDown, "__call__", measured):
+    with mock.patch.object(TopDown, "find", measured):
         status = deploy.main(list(argv))
     if status:
         raise AssertionError(f"deploy ended with status {status}")

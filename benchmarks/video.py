@@ -11,6 +11,7 @@ import contextlib
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from scipy.optimize import linear_sum_assignment
 from timing import medians, table, warn_of_load
 
 from paddlepose.commands import _pictures, _video
+from paddlepose.core.boxes import Rows
 from paddlepose.core.image import Picture
 from paddlepose.core.media import Video
 from paddlepose.core.predict import BottomUp, TopDown
+from paddlepose.core.predictor import Found, Predictor
 from paddlepose.core.types import Card, Poses
 from paddlepose.datasets._skeleton import COCO
 from paddlepose.runtime import load
@@ -35,7 +38,7 @@ NEAR = 20.0  # pixels, of half the joints, within which a pose is a person's
 FIRST = 200  # frames after which memory should no longer grow
 
 
-class Everybody:
+class Everybody(Predictor):
     """Stands in for a bottom-up model: the people of the next frame, in any order."""
 
     card = Card("bottom_up", "truth", SIZE, COCO, {})
@@ -45,7 +48,7 @@ class Everybody:
         self.rows = iter(_truth(film).read_text().splitlines())
         self.rng = np.random.default_rng(seed)
 
-    def __call__(self, picture: Picture) -> Poses:
+    def find(self, pictures: Sequence[Picture], rows: Sequence[Rows | None]) -> list[Found]:
         """The poses; the picture is not looked at."""
         found, rng = [], self.rng
         for person in json.loads(next(self.rows))["people"]:
@@ -56,20 +59,20 @@ class Everybody:
                 found.append((np.stack([x, y], 1) + off, scores))
         found = [found[i] for i in rng.permutation(len(found))]
         xy, scores = (np.array([row[i] for row in found]) for i in (0, 1))
-        return Poses(xy.reshape(-1, 17, 2), scores.reshape(-1, 17), scores.reshape(-1, 17).mean(1))
+        return [(Poses(xy.reshape(-1, 17, 2), scores.reshape(-1, 17), scores.reshape(-1, 17).mean(1)), None)]
 
 
-class Measured:
+class Measured(Predictor):
     """A predictor that notes the memory in use before each frame."""
 
     def __init__(self, predictor: Everybody | BottomUp, peaks: list[float]) -> None:
         """The peaks are appended, in MB."""
         self.predictor, self.card, self.peaks = predictor, predictor.card, peaks
 
-    def __call__(self, picture: Picture) -> Poses:
+    def find(self, pictures: Sequence[Picture], rows: Sequence[Rows | None]) -> list[Found]:
         """The predictor's poses."""
         self.peaks.append(peak())
-        return self.predictor(picture)
+        return self.predictor.find(pictures, rows)
 
 
 def main() -> None:
@@ -140,7 +143,7 @@ def speed(model: Path, film: Path, threads: int | None, repeats: int) -> list[st
     predictor.network = lambda images: given.append(images) or network(images)
     frames = list(Video(film))
     boxes = [] if predictor.card.kind == "bottom_up" else [[[0, 0, *SIZE]]]
-    predictor(frames[0], *boxes)
+    predictor(frames[0].picture, *boxes)
     predictor.network = network
     calls = {
         "alone": lambda _: [network(images) for _ in frames for images in given],

@@ -51,6 +51,12 @@ def fault() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def reported() -> Callable[[str], Path]:
+    """`reported("videos")`: small inputs as people have reported them; the test is skipped where they are absent."""
+    return lambda name: _need(SHARED / "cases" / "reports" / name)
+
+
+@pytest.fixture(scope="session")
 def golden_inputs() -> ModuleType:
     """The module that makes the people and maps of the bottom-up goldens."""
     sys.path.insert(0, str(_need(SHARED / "goldens" / "bottomup")))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from paddlepose import codecs
 from paddlepose.core.files import entry
 from paddlepose.core.limits import MOST_THREADS
-from paddlepose.core.predict import BottomUp, TopDown
+from paddlepose.core.predict import BottomUp, Detector, TopDown
 from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card
 
@@ -90,22 +90,39 @@ class OrtNetwork:
 def load(
     path: str | Path,
     *,
+    detector: str | Path | None = None,
     flip_test: bool = False,
     scales: Sequence[float] = (1.0,),
     device: Device = "cpu",
     threads: int | None = None,
 ) -> TopDown | BottomUp:
-    """Predictor of an exported file: call it with a picture, and a top-down one with boxes, to get poses.
+    """Predictor of an exported file: call it with a picture, and a top-down one with boxes, to get the people in it.
 
-    `flip_test` averages over each input and its mirror image, and a bottom-up network over the picture at all `scales`,
-    of which one is 1; other arguments are those of `OrtNetwork`.
+    `detector` is a bottom-up model, which finds the people for a top-down one where no boxes are given. `flip_test`
+    averages over each input and its mirror image, and a bottom-up network over the picture at all `scales`, of which
+    one is 1; other arguments are those of `OrtNetwork`.
 
     Raises FileNotFoundError and ValueError as `OrtNetwork` and the predictors do.
     """
     network = OrtNetwork(path, threads=threads, device=device)
     if network.card.kind == "top_down":
-        return TopDown(network, network.card, flip_test=flip_test)
+        how = {"flip_test": flip_test, "scales": scales, "device": device, "threads": threads}
+        found_by = load_detector(detector, **how) if detector else None
+        return TopDown(network, network.card, flip_test=flip_test, detector=found_by)
+    if detector:
+        raise ValueError(f"detector {detector}: {path} finds the people itself")
     return BottomUp(network, network.card, flip_test=flip_test, scales=scales, rescorer=network.rescorer)
+
+
+def load_detector(path: str | Path, **options: Any) -> Detector:
+    """Function that finds the boxes of the people in a picture, by a bottom-up model; `options` are those of `load`.
+
+    Raises FileNotFoundError and ValueError as `load` does; ValueError: the model is no bottom-up one.
+    """
+    predictor = load(path, **options)
+    if predictor.card.kind != "bottom_up":
+        raise ValueError(f"detector {path}: expected a bottom-up model, this one is top-down")
+    return predictor.boxes
 
 
 def _open_session(path: Path, threads: int | None, device: Device) -> ort.InferenceSession:

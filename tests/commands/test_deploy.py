@@ -37,7 +37,7 @@ def test_a_picture(deployed, photos, tmp_path, caplog, flag):
     assert deployed(flag, photos / "a.png") == 0
     (person,) = people(tmp_path / "out" / "a_result.json")
     expected = {name: [x, y, 1.0] for name, (x, y) in zip(("blue", "green", "red"), CORNERS, strict=True)}
-    assert person == {"score": 1.0, "keypoints": expected}
+    assert person == {"score": 1.0, "box": [0, 0, 48, 64], "keypoints": expected}
     assert cv2.imread(str(tmp_path / "out" / "a_result.jpg")).shape == (64, 48, 3)
     assert f"=> {photos / 'a.png'}: 1 people, " in caplog.text
 

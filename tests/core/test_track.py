@@ -104,9 +104,9 @@ def test_without_scipy_there_is_no_tracker(monkeypatch):
 
 def smoothed(xs, noise=0.0, rate=25.0):
     """Places of one joint at `xs` (T,), as measured and as smoothed, less its true places."""
-    rng, smooth = np.random.default_rng(0), Smoother(rate)
+    rng, smooth = np.random.default_rng(0), Smoother()
     measured = [person(x) + rng.normal(0, noise, (17, 2)) for x in xs]
-    found = [smooth(poses(xy), np.array([1])).xy[0] for xy in measured]
+    found = [smooth(poses(xy), np.array([1]), i / rate).xy[0] for i, xy in enumerate(measured)]
     true = np.array([person(x) for x in xs])
     return np.array(measured) - true, np.array(found) - true
 
@@ -125,14 +125,24 @@ def test_smoothing_keeps_up_with_fast_joints():
 
 
 def test_smoothing_knows_people_apart_and_forgets_them():
-    smooth = Smoother(25.0)
+    smooth = Smoother()
     first = poses(person(0), person(300))
-    assert np.array_equal(smooth(first, np.array([1, 2])).xy, first.xy)
+    assert np.array_equal(smooth(first, np.array([1, 2]), 0.0).xy, first.xy)
     swapped = poses(person(300), person(0))
-    assert np.allclose(smooth(swapped, np.array([2, 1])).xy, swapped.xy)
-    assert smooth(poses(), np.array([], int)).xy.shape == (0, 17, 2)
+    assert np.allclose(smooth(swapped, np.array([2, 1]), 0.04).xy, swapped.xy)
+    assert smooth(poses(), np.array([], int), 0.08).xy.shape == (0, 17, 2)
     back = poses(person(40))
-    assert np.array_equal(smooth(back, np.array([1])).xy, back.xy)
+    assert np.array_equal(smooth(back, np.array([1]), 0.12).xy, back.xy)
+
+
+def test_smoothing_goes_by_the_time_between_frames():
+    """After a long gap the last place says little: the joints are nearly where they are seen."""
+    moved = []
+    for gap in (0.01, 10.0):
+        smooth = Smoother()
+        smooth(poses(person(0)), np.array([1]), 0.0)
+        moved.append(smooth(poses(person(10)), np.array([1]), gap).xy[0, 0, 0])
+    assert moved[0] < 5 < 9.8 < moved[1] < 10
 
 
 def test_who_comes_back_is_told_by_their_size():

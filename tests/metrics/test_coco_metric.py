@@ -12,9 +12,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from paddlepose.core.nms import SIGMAS
+from paddlepose.core.result import pose_rows
 from paddlepose.core.types import Poses
 from paddlepose.datasets import Source, coco
-from paddlepose.metrics.coco import FIGURES, evaluate, pose_rows, rescored
+from paddlepose.metrics.coco import FIGURES, evaluate, rescored
 
 # One person of 17 joints on a diagonal, found as labelled.
 JOINTS = [value for i in range(17) for value in (10.0 + i, 20.0 + i, 2)]

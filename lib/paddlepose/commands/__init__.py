@@ -68,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"usage: paddlepose COMMAND [options]\ncommands: {', '.join(plugins.names('commands'))}")
         print("paddlepose COMMAND --help lists the options of one")
         return 0
+    # OpenCV's remarks on files that it cannot read: the errors here say it in a line. It looks when it is imported.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     for noise in ("No ccache found", "When training, we now always track"):  # Paddle says so at each start
         warnings.filterwarnings("ignore", message=noise)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_ToScreen(sys.stdout)])
@@ -83,9 +86,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         _forget_stdout()
         return _NOBODY_READS
     except (ValueError, OSError, FloatingPointError, ModuleNotFoundError) as error:
-        for line in _explain(error).splitlines():
-            print(f"error: {visible(line)}", file=sys.stderr)
+        report(error)
         return 1
+
+
+def report(error: Exception) -> None:
+    """Print what a user has to know of an error to the error stream."""
+    for line in _explain(error).splitlines():
+        print(f"error: {visible(line)}", file=sys.stderr)
+
+
+def keep_stdout_for_results() -> None:
+    """Have the log on the error stream from now on."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _ToScreen):
+            handler.setStream(sys.stderr)
 
 
 def _explain(error: Exception) -> str:

@@ -3,25 +3,25 @@
 import argparse
 import logging
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
-
-import cv2
+from typing import Any, TextIO
 
 from paddlepose import runtime
-from paddlepose.commands import _video
-from paddlepose.core.boxes import BoxSource, Rows, boxes_around, parse_box, read_boxes
-from paddlepose.core.draw import draw
-from paddlepose.core.files import entry, visible
-from paddlepose.core.image import Picture, read_picture
-from paddlepose.core.media import Video, is_video, sources
+from paddlepose.commands import keep_stdout_for_results
+from paddlepose.commands._worker import Source, Worker
+from paddlepose.core.boxes import BoxSource, parse_box, read_boxes
+from paddlepose.core.files import written_beside
+from paddlepose.core.media import sources
 from paddlepose.core.predict import BottomUp, TopDown
-from paddlepose.core.results import People, check_inputs_are_kept, result_stems, video_results, write_picture_results
-from paddlepose.core.track import Ids
-from paddlepose.core.types import Poses
+from paddlepose.core.results import check_inputs_are_kept, result_stems
+from paddlepose.core.streams import address
+from paddlepose.core.tables import Table
+
+STREAM = "-"  # in place of a file's name: the standard input or output
+
+_OUT = Path("output/poses")
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,8 +29,9 @@ _LOG = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options for pictures, boxes and results."""
     names = "--img", "--img-file", "--videoFile"
-    sources_help = "picture, video, folder or quoted pattern"
+    sources_help = "picture, video, folder, quoted pattern, web address, stream or camera's number; -: lines of these"
     parser.add_argument(*names, dest="img", required=True, metavar="WHAT", help=sources_help)
+    parser.add_argument("--recursive", action="store_true", help="of a folder, look into its subfolders too")
     parser.add_argument("--bbox", action="append", default=[], metavar="X,Y,W,H", help="a person's box; repeatable")
     parser.add_argument("--boxes", type=Path, metavar="FILE", help="JSON file of boxes, such as COCO's detections")
     detector_help = "a bottom-up model, .onnx, that finds the people for a top-down one"
@@ -38,8 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--box-threshold", type=float, default=0.5, help="least score of --boxes (%(default)s)")
     visthre_help = "draw joints of a higher score only, and of a bottom-up model keep such people only (%(default)s)"
     parser.add_argument("--visthre", type=float, default=0.1, help=visthre_help)
-    out_help = "folder of the results (%(default)s)"
-    parser.add_argument("--out", "--outputDir", dest="out", type=Path, default=Path("output/poses"), help=out_help)
+    out_help = f"folder of the results ({_OUT}; none if there is --stream-json)"
+    parser.add_argument("--out", "--outputDir", dest="out", type=Path, help=out_help)
+    csv_help = "also write one table of all: file, frame, id, joint, x, y, score"
+    parser.add_argument("--csv", type=Path, metavar="FILE", help=csv_help)
+    stream_help = "write a line of JSON for each picture or frame as it is done; -: to the standard output"
+    parser.add_argument("--stream-json", metavar="FILE", help=stream_help)
     parser.add_argument("--flip-test", action="store_true", help="average over each person and their mirror image")
     parser.add_argument("--no-flip", action="store_true", help="bottom-up: do not average over the mirror image")
     parser.add_argument("--scales", metavar="S,S,...", help="bottom-up: average over a picture at scales, as 0.5,1,2")
@@ -53,13 +58,22 @@ def load(path: Path, arguments: argparse.Namespace, **options: Any) -> TopDown |
 
     `options` and what is raised are those of `runtime.load`; raises ValueError: --scales is wrong.
     """
-    try:
-        scales = [float(scale) for scale in (arguments.scales or "1").split(",")]
-    except ValueError:
-        raise ValueError(f"--scales {arguments.scales}: expected numbers such as 0.5,1,2") from None
-    predictor = runtime.load(path, scales=scales, **options)
+    predictor = runtime.load(path, scales=_scales(arguments), **options)
     predictor.flip_test = not arguments.no_flip if predictor.card.kind == "bottom_up" else arguments.flip_test
     return predictor
+
+
+def _scales(arguments: argparse.Namespace) -> list[float]:
+    try:
+        return [float(scale) for scale in (arguments.scales or "1").split(",")]
+    except ValueError:
+        raise ValueError(f"--scales {arguments.scales}: expected numbers such as 0.5,1,2") from None
+
+
+def prepare(arguments: argparse.Namespace) -> None:
+    """Keep the log apart from results on the standard output."""
+    if arguments.stream_json == STREAM:
+        keep_stdout_for_results()
 
 
 def run(predictor: TopDown | BottomUp, arguments: argparse.Namespace, **options: Any) -> int:
@@ -71,16 +85,57 @@ def run(predictor: TopDown | BottomUp, arguments: argparse.Namespace, **options:
     the detector is none, or options do not fit each other or the model.
     """
     _check(predictor, arguments)
-    detector = load(arguments.detector, arguments, **options) if arguments.detector else None
-    if detector and detector.card.kind != "bottom_up":
-        raise ValueError(f"--detector {arguments.detector}: expected a bottom-up model, this one is top-down")
-    worker = _Worker(predictor, detector, _box_source(arguments), arguments)
-    paths = sources(arguments.img)
-    stems = result_stems(paths, arguments.out)
-    check_inputs_are_kept(paths, stems)
-    is_done = [worker.try_source(path, stem) for path, stem in zip(paths, stems, strict=True)]
-    _LOG.info("=> %d of %d sources done, results in %s", sum(is_done), len(is_done), arguments.out)
+    if arguments.detector:
+        how = {"scales": _scales(arguments), "flip_test": not arguments.no_flip, **options}
+        predictor.detector = runtime.load_detector(arguments.detector, **how)
+    boxes = _box_source(arguments)
+    found = _sources(arguments)
+    out = arguments.out or (None if arguments.stream_json else _OUT)
+    stems = _stems(found, out, arguments)
+    with _files_of_all(arguments) as files:
+        worker = Worker(predictor, boxes, arguments, *files)
+        is_done = [worker.try_source(source, stem) for source, stem in zip(found, stems, strict=True)]
+    where = out or arguments.stream_json
+    _LOG.info("=> %d of %d sources done, results in %s", sum(is_done), len(is_done), where)
     return 0 if all(is_done) else 1
+
+
+def _sources(arguments: argparse.Namespace) -> list[Source]:
+    """What to look at, each once. Raises FileNotFoundError: there is nothing of a name."""
+    names = [arguments.img]
+    if arguments.img == STREAM:
+        names = [line.strip() for line in sys.stdin if line.strip()]
+        if not names:
+            raise FileNotFoundError("--img -: no lines came in; each names a picture, a video, a folder or an address")
+    found: dict[Source, None] = {}
+    for name in names:
+        where = address(name)
+        found |= dict.fromkeys([where] if where else sources(name, recursive=arguments.recursive))
+    return list(found)
+
+
+def _stems(found: Sequence[Source], out: Path | None, arguments: argparse.Namespace) -> Sequence[Path | None]:
+    """Beginnings of the names of each source's results. Raises ValueError: a source would be overwritten."""
+    paths = [source if isinstance(source, Path) else source.place for source in found]
+    stems = result_stems(paths, out) if out else [None] * len(paths)
+    tables = [Path(path) for path in (arguments.csv, arguments.stream_json) if path]
+    check_inputs_are_kept(paths, stems, frames=arguments.frames, tables=tables)
+    return stems
+
+
+@contextmanager
+def _files_of_all(arguments: argparse.Namespace) -> Iterator[tuple[Table | None, TextIO | None]]:
+    """The table and the lines of all sources, where they are asked for."""
+    with ExitStack() as at_exit:
+        table = lines = None
+        if arguments.csv:
+            path = at_exit.enter_context(written_beside(arguments.csv))
+            table = at_exit.enter_context(closing(Table(path)))
+        if arguments.stream_json == STREAM:
+            lines = sys.stdout
+        elif arguments.stream_json:
+            lines = at_exit.enter_context(Path(arguments.stream_json).open("w"))
+        yield table, lines
 
 
 def _check(predictor: TopDown | BottomUp, arguments: argparse.Namespace) -> None:
@@ -99,66 +154,7 @@ def _check(predictor: TopDown | BottomUp, arguments: argparse.Namespace) -> None
         raise ValueError(f"--inferenceFps {arguments.inferenceFps:g}: expected a number above 0")
 
 
-def _box_source(arguments: argparse.Namespace) -> BoxSource:
+def _box_source(arguments: argparse.Namespace) -> BoxSource | None:
     if arguments.boxes:
         return BoxSource(by_picture=read_boxes(arguments.boxes, arguments.box_threshold))
-    return BoxSource(same=[parse_box(text) for text in arguments.bbox])
-
-
-@dataclass(frozen=True)
-class _Worker:
-    """Finds, draws and writes the poses of one source after another."""
-
-    predictor: TopDown | BottomUp
-    detector: BottomUp | None
-    boxes: BoxSource
-    options: argparse.Namespace
-
-    def try_source(self, path: Path, stem: Path) -> bool:
-        """Whether the results of a source were written; if not, the error stream says why."""
-        try:
-            write = self._video if is_video(path) else self._picture
-            write(path, stem)
-        except (ValueError, OSError, cv2.error) as error:
-            print(f"error: {visible(str(error))}", file=sys.stderr)
-            return False
-        return True
-
-    def _picture(self, path: Path, stem: Path) -> None:
-        picture = read_picture(path, upright=True)
-        find = self._finder(path, picture.shape[1::-1])
-        start = time.perf_counter()
-        drawn, people = self._shown(picture, find(picture))
-        _LOG.info("=> %s: %d people, %.0f ms", path, len(people), (time.perf_counter() - start) * 1000)
-        write_picture_results(stem, drawn, people)
-
-    def _video(self, path: Path, stem: Path) -> None:
-        video = Video(path, self.options.inferenceFps)
-        find = self._finder(path, video.frame_size)
-        follow = _video.follower(self.predictor.card.skeleton, video.frame_rate, smooth=self.options.smooth)
-        how = {"step": video.step, "frames": self.options.frames}
-        with video_results(stem, video.frame_size, video.frame_rate, **how) as add:
-            _video.process(video, find, follow, lambda frame, found: add(*self._shown(frame, *found)))
-
-    def _finder(self, path: Path, size: tuple[int, int]) -> Callable[[Picture], Poses]:
-        """Function that finds the poses in the picture, or the frames, of (width, height) at `path`."""
-        if self.predictor.card.kind == "bottom_up":
-            return entry(str(path))(self._find_everybody)
-        if self.detector:
-            return entry(str(path))(lambda picture: self._find_in(picture, boxes_around(self.detector(picture))))
-        boxes = self.boxes(path, size)
-        return entry(str(path))(lambda picture: self._find_in(picture, boxes))
-
-    def _find_everybody(self, picture: Picture) -> Poses:
-        poses = self.predictor(picture)
-        return poses[poses.score > self.options.visthre]
-
-    def _find_in(self, picture: Picture, boxes: Rows) -> Poses:
-        return self.predictor(picture, boxes[:, :4], boxes[:, 4])
-
-    def _shown(self, picture: Picture, poses: Poses, ids: Ids | None = None) -> tuple[Picture, People]:
-        """The picture with the poses drawn, and the poses as JSON objects, both with the ids if there are any."""
-        skeleton, numbers = self.predictor.card.skeleton, [] if ids is None else ids.tolist()
-        drawn = draw(picture, poses, skeleton, threshold=self.options.visthre, labels=numbers)
-        people = poses.to_json(skeleton)
-        return drawn, [{"id": i, **person} for i, person in zip(numbers, people, strict=True)] if numbers else people
+    return BoxSource(same=[parse_box(text) for text in arguments.bbox]) if arguments.bbox else None

@@ -1,67 +1,46 @@
-"""The poses of a video: reading, finding and writing go on at the same time, and people keep their numbers."""
+"""The poses of a video: reading, finding and writing go on at the same time, and in order."""
 
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from itertools import count, islice, takewhile
-from typing import Any
+from typing import Any, TypeVar
 
-from paddlepose.core.image import Picture
-from paddlepose.core.media import Video
-from paddlepose.core.track import Ids, Smoother, Tracker
-from paddlepose.core.types import Poses, Skeleton
+from paddlepose.core.media import Frame, Video
 
 PROGRESS_SECONDS = 5.0  # between two lines about a video
 FINDERS = 2  # frames that are looked at at a time
 
 _WAITING = 4  # frames that are read ahead, and that wait to be written: enough to overlap, and memory stays bounded
-_SIGMA = 0.075  # of joints whose fall-off nobody has measured
 
 _LOG = logging.getLogger(__name__)
 
-Found = tuple[Poses, Ids | None]  # people, and their numbers if they can be told
+Found = TypeVar("Found")
 
 
 def process(
-    video: Video,
-    find: Callable[[Picture], Poses],
-    follow: Callable[[Poses], Found],
-    write: Callable[[Picture, Found], None],
+    video: Video, find: Callable[[Frame], Found], follow: Callable[[Found], Found], write: Callable[[Found], None]
 ) -> None:
     """Find the people of each frame, follow them and write both; frames are read, looked at and written in threads.
 
     Two frames are looked at at a time: what a network leaves idle, the other's poses use. All else is done in order.
     What a thread raises is raised here, and what waits to be written then is written or not.
     """
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(FINDERS) as finder, ThreadPoolExecutor(1) as writer:
+    with (
+        ThreadPoolExecutor(1) as reader,
+        ThreadPoolExecutor(FINDERS) as finder,
+        ThreadPoolExecutor(1) as writer,
+        closing(video),
+    ):
         unread = iter(video)
         read = _ahead((reader.submit(next, unread, None) for _ in count()), _WAITING)
         frames = takewhile(lambda frame: frame is not None, read)
-        found = _ahead((finder.submit(lambda frame: (frame, find(frame)), frame) for frame in frames), FINDERS)
-        written = _ahead((writer.submit(write, frame, follow(poses)) for frame, poses in found), _WAITING)
+        found = _ahead((finder.submit(find, frame) for frame in frames), FINDERS)
+        written = _ahead((writer.submit(write, follow(result)) for result in found), _WAITING)
         _show_progress(video, written)
-
-
-def follower(skeleton: Skeleton, frame_rate: float, *, smooth: bool) -> Callable[[Poses], Found]:
-    """Function that tells, frame by frame, which number each person has, and smooths the poses if so asked.
-
-    Without scipy nobody has a number, and nothing is smooth; the log says so.
-    """
-    try:
-        tracker = Tracker(skeleton.sigmas or [_SIGMA] * len(skeleton.joints))
-    except ModuleNotFoundError:
-        without = ", --smooth does nothing" if smooth else ""
-        _LOG.warning("scipy is not installed: people get no ids%s; pip install scipy", without)
-        return lambda poses: (poses, None)
-    smoother = Smoother(frame_rate) if smooth else None
-
-    def follow(poses: Poses) -> Found:
-        ids = tracker(poses)
-        return smoother(poses, ids) if smoother else poses, ids
-
-    return follow
 
 
 def _ahead(submitted: Iterator[Future], most: int) -> Iterator[Any]:

@@ -24,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--height", type=int, help="checked only: the model knows its size")
     _pictures.add_arguments(parser)
     options = parser.parse_args(argv)
+    _pictures.prepare(options)
     how = {"device": options.device, "threads": options.threads}
     predictor = _pictures.load(options.model, options, **how)
     size = predictor.card.input_size

@@ -15,6 +15,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--shift-heatmap", action="store_true", help="align mirrored heatmaps by one pixel")
     _pictures.add_arguments(parser)
     arguments = parser.parse_intermixed_args(argv)
+    _pictures.prepare(arguments)
     job = _options.job(arguments)
     job.choose_device()
     predictor = job.predictor(as_network(job.trained_network(arguments.model_file)))

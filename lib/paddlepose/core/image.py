@@ -16,7 +16,7 @@ from paddlepose.core.types import Card, ImageRecord
 
 Picture = NDArray[np.uint8]
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+PICTURE_SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .bmp .webp .tif .tiff .avif .jp2 .ppm .pgm .pbm .pnm".split())
 
 _PIXEL_LIMIT = "CV_IO_MAX_IMAGE_PIXELS"  # as OpenCV names it in its message; in the environment with OPEN before it
 _NEAR_FACTOR = 0.02  # two sides are scaled alike if their factors differ by less, as sizes are whole pixels

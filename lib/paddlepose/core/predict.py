@@ -1,53 +1,82 @@
 """From a picture to poses: a network function and its card are all that is needed, whatever runs the network."""
 
+import logging
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from paddlepose import codecs
 from paddlepose.codecs.regression import Answer, up_interpolate
+from paddlepose.core.boxes import Rows, boxes_around
 from paddlepose.core.geometry import Region, crop_matrix, invert, resize_align, transform
 from paddlepose.core.image import Picture, to_input, warp
 from paddlepose.core.limits import MOST_SCALE
+from paddlepose.core.predictor import Found, Predictor
 from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card, Poses
 
 # Images (B, 3, H, W) in, the network's outputs out; the last one is its answer.
 Network = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
+Detector = Callable[[Picture], Rows]  # a picture in, its people's boxes and their scores out
 
 LONGEST = 16  # times the shorter side; a longer picture would need more memory than a computer has
 MOST_CROPS = 64  # people that go through the network at once; a crowd takes several turns, and memory stays bounded
 
+_LOG = logging.getLogger(__name__)
 
-class TopDown:
+
+class TopDown(Predictor):
     """Poses of people whose boxes are known: each is cropped, and one pose is read from each crop."""
 
-    def __init__(self, network: Network, card: Card, *, flip_test: bool = False) -> None:
-        """Use `network` as its `card` says; `flip_test` averages over the crop and its mirror image."""
+    together = 8
+
+    def __init__(
+        self, network: Network, card: Card, *, flip_test: bool = False, detector: Detector | None = None
+    ) -> None:
+        """Use `network` as its `card` says; `flip_test` averages over the crop and its mirror image.
+
+        `detector` finds the people in pictures without boxes.
+        """
         self.network = network
         self.card = card
         self.flip_test = flip_test
+        self.detector = detector
         self.codec = codecs.build(card.codec)
+        self._has_warned = False
 
-    def __call__(self, picture: Picture, boxes: ArrayLike, scores: Sequence[float] | None = None) -> Poses:
-        """Poses of the people in a picture (H, W, 3: uint8, BGR), one a box, in pixels of the picture.
+    def find(self, pictures: Sequence[Picture], rows: Sequence[Rows | None]) -> list[Found]:
+        """Poses of each picture's people, one a box, and the boxes: those of its rows (N, 5), else the detector's.
 
-        Boxes are (N, 4: x, y, width, height). A pose's score is its joints' mean, times its box's of `scores` (N,).
+        A pose's score is its joints' mean, times its box's.
         """
-        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-        if not len(boxes):
-            return Poses.empty(len(self.card.skeleton.joints))
-        width, height = self.card.input_size
-        regions = [Region.from_box(box, width / height, self.card.padding) for box in boxes]
-        crops = [warp(picture, crop_matrix(region, self.card.input_size), self.card.input_size) for region in regions]
-        maps = [
-            self.outputs(np.stack([to_input(crop, self.card) for crop in crops[start : start + MOST_CROPS]]))
-            for start in range(0, len(crops), MOST_CROPS)
-        ]
-        poses = self.poses(np.concatenate(maps), regions)
-        return poses if scores is None else Poses(poses.xy, poses.scores, poses.score * np.asarray(scores))
+        rows = [self._people(picture) if r is None else r for picture, r in zip(pictures, rows, strict=True)]
+        size = width, height = self.card.input_size
+        regions = [Region.from_box(row[:4], width / height, self.card.padding) for group in rows for row in group]
+        shown = [picture for picture, group in zip(pictures, rows, strict=True) for _ in group]
+        maps = []
+        for start in range(0, len(regions), MOST_CROPS):
+            turn = slice(start, start + MOST_CROPS)
+            pairs = zip(shown[turn], regions[turn], strict=True)
+            crops = [warp(picture, crop_matrix(region, size), size) for picture, region in pairs]
+            maps.append(self.outputs(np.stack([to_input(crop, self.card) for crop in crops])))
+        poses = self.poses(np.concatenate(maps), regions) if maps else Poses.empty(len(self.card.skeleton.joints))
+        ends = np.cumsum([len(group) for group in rows])
+        found = [poses[end - len(group) : end] for group, end in zip(rows, ends, strict=True)]
+        return [(Poses(p.xy, p.scores, p.score * g[:, 4]), g[:, :4]) for p, g in zip(found, rows, strict=True)]
+
+    def _people(self, picture: Picture) -> Rows:
+        """Rows (N, 5) of the people to look at in a picture of which nobody has said where they are."""
+        if self.detector:
+            return self.detector(picture)
+        if not self._has_warned:
+            self._has_warned = True
+            _LOG.warning(
+                "neither boxes nor a detector are given: each picture as a whole is taken for one person, and joints "
+                "are wrong where it is not; give people's boxes or a detector (--bbox, --boxes or --detector)"
+            )
+        return np.array([[0.0, 0.0, *picture.shape[1::-1], 1.0]])
 
     def outputs(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's answer (B, K, h, w) for crops (B, 3, H, W), averaged with their mirror images' if so asked."""
@@ -64,8 +93,10 @@ class TopDown:
         return Poses(xy, scores, scores.mean(1))
 
 
-class BottomUp:
+class BottomUp(Predictor):
     """Poses of everybody in a picture, which goes through the network as a whole."""
+
+    together = 2
 
     def __init__(
         self,
@@ -93,9 +124,16 @@ class BottomUp:
         self.rescorer = rescorer
         self.codec = codecs.build(card.codec)
 
-    def __call__(self, picture: Picture) -> Poses:
-        """Poses of the people in a picture (H, W, 3: uint8, BGR), in pixels of the picture."""
-        return self.poses(self.answers([picture])[0], picture)
+    def find(self, pictures: Sequence[Picture], rows: Sequence[Rows | None]) -> list[Found]:
+        """Poses of each picture's people. Raises ValueError: there are rows of boxes, which it has no use for."""
+        if any(row is not None for row in rows):
+            raise ValueError(f"boxes are for top-down models: {self.card.model} finds the people itself")
+        answers = self.answers(pictures)
+        return [(self.poses(answer, picture), None) for answer, picture in zip(answers, pictures, strict=True)]
+
+    def boxes(self, picture: Picture) -> Rows:
+        """Boxes (N, 5) around the people in a picture, with their scores: it can be a top-down model's detector."""
+        return boxes_around(self.find([picture], [None])[0][0])
 
     def answers(self, pictures: Sequence[Picture]) -> list[Answer]:
         """What the network says of each picture; those that need input of like size go through it together.

@@ -1,6 +1,7 @@
 """Who is who from one frame of a video to the next, and joints that do not jitter."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose.core.nms import oks
-from paddlepose.core.types import Poses
+from paddlepose.core.types import Poses, Skeleton
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -24,6 +25,30 @@ _DAMPING = 0.97  # of the velocity in each frame: whoever is long out of sight h
 _CUTOFF = 1.5  # Hz, of joints at rest: lower is calmer and later
 _SLOPE = 3.0  # Hz for each person's length a second: higher follows fast joints more closely
 _SPEED_CUTOFF = 1.0  # Hz, of the speed itself
+
+_SIGMA = 0.075  # of joints whose fall-off nobody has measured
+
+_LOG = logging.getLogger(__name__)
+
+
+def follower(skeleton: Skeleton, *, smooth: bool = False) -> Callable[[Poses, float], tuple[Poses, Ids | None]]:
+    """Function that tells, frame by frame with its time in seconds, which number each person has.
+
+    It smooths the poses if so asked. Without scipy nobody has a number, and nothing is smooth; the log says so.
+    """
+    try:
+        tracker = Tracker(skeleton.sigmas or [_SIGMA] * len(skeleton.joints))
+    except ModuleNotFoundError:
+        without = ", --smooth does nothing" if smooth else ""
+        _LOG.warning("scipy is not installed: people get no ids%s; pip install scipy", without)
+        return lambda poses, time: (poses, None)
+    smoother = Smoother() if smooth else None
+
+    def follow(poses: Poses, time: float) -> tuple[Poses, Ids]:
+        ids = tracker(poses)
+        return smoother(poses, ids, time) if smoother else poses, ids
+
+    return follow
 
 
 @dataclass
@@ -99,29 +124,31 @@ class Smoother:
     G. Casiez, N. Roussel and D. Vogel, CHI 2012; here a speed is in the person's own lengths.
     """
 
-    def __init__(self, frame_rate: float) -> None:
-        """For so many frames a second."""
-        self._frame_rate = frame_rate
+    def __init__(self) -> None:
+        """Nobody has been seen."""
         self._people: dict[int, tuple[Floats, Floats]] = {}  # joints and their velocities (K, 2) in the last frame
+        self._time = -np.inf
 
-    def __call__(self, poses: Poses, ids: Ids) -> Poses:
-        """The poses of the next frame, smoothed; whoever was not in the last one begins anew."""
+    def __call__(self, poses: Poses, ids: Ids, time: float) -> Poses:
+        """The poses of the next frame, at `time` in seconds, smoothed; whoever was not in the last one begins anew."""
+        passed, self._time = time - self._time, time
         people = {}
         for number, xy in zip(ids.tolist(), poses.xy, strict=True):
-            people[number] = self._filtered(xy, *self._people.get(number, (xy, np.zeros_like(xy))))
+            people[number] = self._filtered(xy, *self._people.get(number, (xy, np.zeros_like(xy))), passed)
         self._people = people
         xy = np.array([xy for xy, _ in people.values()]).reshape(poses.xy.shape)
         return Poses(xy, poses.scores, poses.score)
 
-    def _filtered(self, xy: Floats, last: Floats, velocity: Floats) -> tuple[Floats, Floats]:
+    def _filtered(self, xy: Floats, last: Floats, velocity: Floats, passed: float) -> tuple[Floats, Floats]:
         """Joints and velocities (K, 2: pixels, pixels a second) after a frame that shows the joints at `xy`."""
-        velocity = velocity + self._share(_SPEED_CUTOFF) * ((xy - last) * self._frame_rate - velocity)
+        velocity = velocity + _share(_SPEED_CUTOFF, passed) * ((xy - last) / passed - velocity)
         speed = np.hypot(*velocity.T)[:, None] / max(1.0, float(np.ptp(xy, axis=0).max()))
-        return last + self._share(_CUTOFF + _SLOPE * speed) * (xy - last), velocity
+        return last + _share(_CUTOFF + _SLOPE * speed, passed) * (xy - last), velocity
 
-    def _share(self, cutoff: Floats | float) -> Floats | float:
-        """Share of the new value in a low-pass filter of a frequency in Hz."""
-        return 1 / (1 + self._frame_rate / (2 * np.pi * cutoff))
+
+def _share(cutoff: Floats | float, passed: float) -> Floats | float:
+    """Share of the new value, after so many seconds, in a low-pass filter of a frequency in Hz."""
+    return 1 / (1 + 1 / (2 * np.pi * cutoff * passed))
 
 
 def _areas(xy: Floats, weights: Floats) -> Floats:

@@ -15,6 +15,7 @@ from paddlepose.core.fields import key, numbers, short
 from paddlepose.core.files import entry, read_json, written_beside
 from paddlepose.core.geometry import SCALE_UNIT
 from paddlepose.core.nms import SIGMAS, oks_nms
+from paddlepose.core.result import pose_rows
 from paddlepose.core.types import ImageRecord, Poses, Skeleton
 from paddlepose.metrics.labels import OUTLINE_SHARE, Annotation, Labels, read
 
@@ -153,18 +154,6 @@ class Everybody:
     def _rows(self, record: ImageRecord, poses: Poses) -> list[Row]:
         """Rows of the results file, with the ids that the annotation file has."""
         return pose_rows(self.labels.images[record.id].id, poses, self.labels.category.id)
-
-
-def pose_rows(image: Any, poses: Poses, category: Any = 1) -> list[Row]:
-    """Rows of a results file: an image's poses, each with the box around all its joints."""
-    low, size = poses.xy.min(1, initial=np.inf), np.ptp(poses.xy, axis=1)
-    joints = np.concatenate([poses.xy, poses.scores[..., None]], -1).reshape(len(poses), 3 * poses.scores.shape[1])
-    return [
-        {"image_id": image, "category_id": category, "keypoints": points, "score": score, "bbox": box}
-        for points, score, box in zip(
-            joints.tolist(), poses.score.tolist(), np.concatenate([low, size], 1).tolist(), strict=True
-        )
-    ]
 
 
 @dataclass
