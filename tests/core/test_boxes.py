@@ -54,7 +54,7 @@ def test_boxes_by_name_are_bare_or_with_a_score(tmp_path):
         ([{"bbox": [1, 2, 3, 4]}], "box 0: image_id: expected a number or a text, got None"),
         ([{"image_id": 1}], "box 0: box of x, y, width, height: expected 4 numbers, got None"),
         ([{"image_id": 1, "bbox": [1, 2, 3, 4], "score": "0.9"}], "box 0: score: expected a number, got '0.9'"),
-        ([{"image_id": 1, "bbox": [1, 2, 3, 4], "score": None}], "box 0: expected numbers, got"),
+        ([{"image_id": 1, "bbox": [1, 2, 3, 4], "score": None}], "box 0: score: expected a number, got None"),
         ({"a": [[1, 2, 3]]}, "box 0 of 'a': box of x, y, width, height: expected 4 numbers"),
         ({"a": [10, 10, 200, 280]}, "box 0 of 'a': box of x, y, width, height: expected 4 numbers, got 10"),
         ({"a": 1}, "box 0 of 'a': box of x, y, width, height: expected 4 numbers, got 1"),

@@ -152,7 +152,7 @@ def test_arguments_stay_as_they_were():
         (LABELS, {"poses": []}, {}, "results: a list of poses was expected"),
         ({"images": []}, [], {}, "gt: has no 'images'"),
         (LABELS, [FOUND | {"category_id": 2}], {}, "results: none of its poses is of category 1, 'person'"),
-        (LABELS, [FOUND | {"score": None}], {}, "pose 0: a joint or the score is null"),
+        (LABELS, [FOUND | {"score": None}], {}, "pose 0: score: expected a number, got None"),
         (LABELS, [FOUND | {"score": "0.5"}], {}, "pose 0: score: expected a number, got '0.5'"),
         (LABELS, [FOUND | {"keypoints": None}], {}, "pose 0: keypoints"),
         (LABELS, [FOUND | {"keypoints": ["1"] * 51}], {}, "pose 0: keypoints, .* expected 51 numbers"),

@@ -16,7 +16,7 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError(f"MODEL.NAME {job.config.model.name}: only poses of bottom-up networks are rescored")
     job.start("rescore_data")
     metric = job.metrics()["final"]
-    if metric.labels is None:
+    if not metric.labels.annotations:
         raise ValueError(f"DATASET.TEST_SET {job.config.dataset.test_set}: has no labels; name a training split")
     records = [record for record in job.pictures() if record.people or record.ignore]
     predictor = job.predictor(as_network(job.trained_network()), rescore=False)

@@ -119,10 +119,7 @@ def _row(item: Any) -> Row:
     box, score = (item.get("bbox"), item.get("score", 1.0)) if isinstance(item, Mapping) else (item, 1.0)
     if isinstance(box, list) and len(box) == _WITH_SCORE:
         *box, score = box
-    row = [*numbers(box, 4, "box of x, y, width, height"), *numbers(score, 1, "score")]
-    if np.isnan(row).any():
-        raise ValueError(f"expected numbers, got {short(item)}")
-    return [float(value) for value in row]
+    return [*numbers(box, 4, "box of x, y, width, height").tolist(), *numbers(score, 1, "score").tolist()]
 
 
 def boxes_around(poses: Poses) -> Rows:

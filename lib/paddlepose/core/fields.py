@@ -87,15 +87,16 @@ def key(value: Any, title: str) -> Key:
     return value if isinstance(value, str) or abs(value) < _MOST_ID else str(value)
 
 
-def numbers(value: Any, size: int, title: str) -> NDArray[np.float64]:
-    """A list of `size` numbers, None among them as NaN. Raises ValueError: it is not that."""
+def numbers(value: Any, size: int, title: str, *, nullable: bool = False) -> NDArray[np.float64]:
+    """A list of `size` finite numbers, or NaN for each None if it is `nullable`. Raises ValueError: it is not that."""
     try:
         array = np.array(value)
         if array.dtype == object:
             array = np.array([np.nan if number is None else number for number in array.ravel()])
     except (ValueError, OverflowError):
         array = np.array("")
-    if array.size != size or array.dtype.kind not in "biuf" or np.isinf(array).any():
+    right = array.size == size and array.dtype.kind in "biuf"
+    if not right or not (np.isfinite(array) | (np.isnan(array) & nullable)).all():
         wanted = "a number" if size == 1 else f"{size} numbers"
         raise ValueError(f"{title}: expected {wanted}, got {short(value)}")
     return array.astype(np.float64).ravel()

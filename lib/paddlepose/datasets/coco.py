@@ -206,9 +206,9 @@ def _detected(labels: Labels, joints: int, source: Source, path: Path) -> dict[i
                 continue
             box, score = numbers(row["bbox"], 4, "bbox"), float(numbers(row["score"], 1, "score")[0])
             number = labels.number(row["image_id"])
-            if not score >= source.least_score:
+            if score < source.least_score:
                 left_out[f"with a score below TEST.IMAGE_THRE {source.least_score}"] += 1
-            elif not box[2:].min() > 0 or np.isnan(box).any():
+            elif box[2:].min() <= 0:
                 left_out["with a box of no width or height"] += 1
             else:
                 region = Region.from_box(box, source.aspect)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from paddlepose.core.fields import numbers, short
 from paddlepose.core.files import entry, read_json
@@ -68,7 +67,7 @@ def _person(row: Mapping[str, Any], *, labelled: bool) -> Person | None:
     """The person of an entry; None if the scale makes no region. Joints that are null are not labelled."""
     if not isinstance(row, Mapping):
         raise ValueError(f"expected image, center, scale, joints and joints_vis by name, got {short(row)}")
-    scale, center = _known(row["scale"], 1, "scale")[0], _known(row["center"], 2, "center")
+    scale, center = numbers(row["scale"], 1, "scale")[0], numbers(row["center"], 2, "center")
     if scale <= 0:
         return None
     size = np.full(2, SCALE_UNIT * scale)
@@ -76,19 +75,11 @@ def _person(row: Mapping[str, Any], *, labelled: bool) -> Person | None:
     center += (-1, CENTER_DROP * scale - 1 if has_center else -1)
     joints = np.zeros((len(JOINTS), 3))
     if labelled:
-        joints[:, :2] = numbers(row["joints"], 2 * len(JOINTS), "joints").reshape(-1, 2) - 1
-        joints[:, 2] = numbers(row["joints_vis"], len(JOINTS), "joints_vis")
+        joints[:, :2] = numbers(row["joints"], 2 * len(JOINTS), "joints", nullable=True).reshape(-1, 2) - 1
+        joints[:, 2] = numbers(row["joints_vis"], len(JOINTS), "joints_vis", nullable=True)
         joints[np.isnan(joints).any(1)] = 0
     region = Region(center, size * PADDING if has_center else size)
     return Person(joints, region, np.concatenate([center - size / 2, size]), float(size.prod()))
-
-
-def _known(value: Any, size: int, title: str) -> NDArray[np.float64]:
-    """Numbers of which none is null."""
-    found = numbers(value, size, title)
-    if np.isnan(found).any():
-        raise ValueError(f"{title}: expected {size} numbers, got {short(value)}")
-    return found
 
 
 def metric(source: Source, out: Path, options: TestSection) -> Pckh:

@@ -139,7 +139,7 @@ def _image(row: Row) -> Image:
         raise ValueError(f"file_name: expected a text, got {short(file_name)}")
     if crowd_index is not None:
         crowd_index = float(numbers(crowd_index, 1, "crowdIndex")[0])
-    size = numbers([row.get("width"), row.get("height")], 2, "width and height")
+    size = numbers([row.get("width"), row.get("height")], 2, "width and height", nullable=True)
     whole = (size > 0).all() and (size == size.round()).all() and (size < _MOST_SIDE).all()
     return Image(row["id"], file_name, (int(size[0]), int(size[1])) if whole else None, crowd_index)
 
@@ -152,15 +152,13 @@ def _annotation(row: Row, labels: Labels, *, has_areas: bool) -> Annotation | No
     image, joints = labels.number(row["image_id"]), _joints(row.get("keypoints"), labels.count)
     shown = joints[joints[:, 2] > 0, :2]
     box = numbers(row.get("bbox") or [0, 0, 0, 0], _BOX, "bbox")
-    if np.isnan(box).any():
-        raise ValueError(f"bbox: expected {_BOX} numbers, got {short(row['bbox'])}")
     if not box.any() and not len(shown):
         labels.left_out["without joints and without a box"] += 1
         return None
     if not row.get("bbox"):
         box = box_around(shown)
         labels.notes["boxes taken from the joints"] += 1
-    area = float(numbers(row.get("area"), 1, "area")[0])
+    area = float(numbers(row.get("area"), 1, "area", nullable=True)[0])
     if np.isnan(area) or not has_areas:
         area = OUTLINE_SHARE * float(box[2] * box[3])
         labels.notes["areas taken from the boxes"] += 1
@@ -178,7 +176,8 @@ def _joints(value: Any, joints: int) -> Floats:
     """Joints (K, 3); those whose place or visibility is null are not labelled."""
     if not value:
         return np.zeros((joints, 3))
-    made = numbers(value, 3 * joints, f"keypoints, x, y and visibility of each of {joints} joints").reshape(joints, 3)
+    title = f"keypoints, x, y and visibility of each of {joints} joints"
+    made = numbers(value, 3 * joints, title, nullable=True).reshape(joints, 3)
     made[np.isnan(made).any(1)] = 0
     return made
 
