@@ -10,11 +10,12 @@ cpu.set_environment()
 _HOMES = {
     "Card": "paddlepose.core.types",
     "Poses": "paddlepose.core.types",
+    "Result": "paddlepose.core.result",
     "build_network": "paddlepose.models",
     "load": "paddlepose.runtime",
     "load_config": "paddlepose.config",
 }
-__all__ = ["Card", "Poses", "build_network", "load", "load_config"]
+__all__ = ["Card", "Poses", "Result", "build_network", "load", "load_config"]
 
 
 def __getattr__(name: str) -> object:

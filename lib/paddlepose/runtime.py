@@ -21,6 +21,9 @@ RESCORE_KEY = "paddlepose.rescore"  # and the rescoring network, where there is 
 Device = Literal["cpu", "cuda"]
 
 _IMAGES = 4  # axes of a batch of images
+# Microseconds for which a thread without work keeps its core. onnxruntime's own are longer than most layers take: where
+# another process wants a core too, that makes a network twice as slow. docs/benchmarks.md has the figures.
+_SPINNING = 10
 _ERRORS_ONLY = 3  # onnxruntime's number for that log level
 _NO_CUDA = (
     "onnxruntime cannot use CUDA here: it needs an Nvidia GPU with its driver, CUDA and cuDNN, and onnxruntime-gpu "
@@ -131,6 +134,7 @@ def _open_session(path: Path, threads: int | None, device: Device) -> ort.Infere
     options = ort.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads or 0  # 0: as many as there are cores
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPINNING))
     providers = ["CPUExecutionProvider"]
     if device == "cuda":
         providers.insert(0, "CUDAExecutionProvider")

@@ -1,0 +1,103 @@
+"""What onnxruntime's threads cost that wait for work by spinning: on a quiet machine, and where others take a core."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from timing import table
+
+SPIN = "session.intra_op"
+# Threads, 0 for as many as there are cores, and what onnxruntime is told of spinning.
+WAYS = {
+    "onnxruntime's own": (0, {}),
+    "10 microseconds, as here": (0, {f"{SPIN}.spin_duration_us": "10"}),
+    "50 microseconds": (0, {f"{SPIN}.spin_duration_us": "50"}),
+    "1 millisecond": (0, {f"{SPIN}.spin_duration_us": "1000"}),
+    "none": (0, {f"{SPIN}.allow_spinning": "0"}),
+    "one thread": (1, {}),
+}
+RUNS = 8  # in each turn
+
+
+def main() -> None:
+    """Print the medians as a Markdown table; each way has a process of its own, and they take turns."""
+    arguments = _parser().parse_args()
+    if arguments.way:
+        serve(arguments.model, arguments.way, arguments.people)
+        return
+    quiet = medians(arguments)
+    with busy(arguments.busy):
+        beside = medians(arguments)
+    rows = [[way, f"{quiet[way]:.1f}", f"{beside[way]:.1f}"] for way in WAYS]
+    print(table(["spinning", "quiet, ms", "beside other work, ms"], rows))
+
+
+def medians(arguments: argparse.Namespace) -> dict[str, float]:
+    """Milliseconds of a call, by the way."""
+    found: dict[str, list[float]] = {way: [] for way in WAYS}
+    with ExitStack() as at_exit:
+        call = [sys.executable, __file__, str(arguments.model), "--people", str(arguments.people), "--way"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        servers = {way: at_exit.enter_context(subprocess.Popen([*call, way], **pipes)) for way in WAYS}
+        for turn in range(arguments.turns + 1):  # the first warms up
+            for way, server in servers.items():
+                time.sleep(0.05)
+                print(file=server.stdin, flush=True)
+                seconds = json.loads(server.stdout.readline())
+                found[way] += seconds if turn else []
+        for server in servers.values():
+            server.stdin.close()
+    return {way: 1000 * float(np.median(seconds)) for way, seconds in found.items()}
+
+
+def serve(model: Path, way: str, people: int) -> None:
+    """Seconds of some calls, as a line of JSON, for each line that comes in."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, entries = WAYS[way]
+    for entry in entries.items():
+        options.add_session_config_entry(*entry)
+    session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    images = {given.name: np.random.default_rng(0).random((people, *given.shape[1:]), np.float32)}
+    for _ in sys.stdin:
+        session.run(None, images)
+        seconds = []
+        for _ in range(RUNS):
+            start = time.perf_counter()
+            session.run(None, images)
+            seconds.append(time.perf_counter() - start)
+        print(json.dumps(seconds), flush=True)
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Processes that take a core each meanwhile."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, help="an exported top-down network")
+    parser.add_argument("--people", type=int, default=1, help="in a call")
+    parser.add_argument("--turns", type=int, default=12)
+    parser.add_argument("--busy", type=int, default=1, help="processes that take a core each (%(default)s)")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
