@@ -102,3 +102,24 @@ class BottomUp:
         distance = 9 * F.smooth_l1_loss(offset, target, reduction="none", delta=1 / 9)
         count = (weight > 0).astype(offset.dtype).sum().clip(min=1)
         return self.offset_factor * (distance * weight).sum() / count
+
+
+class Centers:
+    """The maps of codecs.centers: a focal loss of the centres, and the distances' absolute errors near them.
+
+    Zhou et al., Objects as Points, equation 1. Distances are compared as logarithms: people of all sizes count alike.
+    """
+
+    def __call__(self, outputs: Sequence[Tensor], batch: Batch) -> dict[str, Tensor]:
+        """The loss, and its parts, of the last output (B, 5, h, w) against `target` with `weight` (B, 2, h, w)."""
+        maps, target, weight = outputs[-1], batch["target"], batch["weight"]
+        centers, distances = self._centers(maps[:, 0], target[:, 0], weight[:, 0]), weight[:, 1:]
+        error = ((maps[:, 1:] - target[:, 1:]).abs() * distances).sum() / (4 * distances.sum()).clip(min=1)
+        return {"loss": centers + error, "centers": centers, "distances": error}
+
+    def _centers(self, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        score = F.sigmoid(logits)
+        is_center = (target >= 1).astype(logits.dtype)
+        found = is_center * (1 - score).square() * F.log_sigmoid(logits)
+        other = (1 - is_center) * (1 - target) ** 4 * score.square() * F.log_sigmoid(-logits)
+        return -((found + other) * weight).sum() / is_center.sum().clip(min=1)

@@ -82,6 +82,13 @@ def resize_align(picture_size: tuple[int, int], target: int, scale: float = 1.0)
     return size, Region(center, np.array(size) * step)
 
 
+def fitting(picture_size: tuple[int, int], out_size: tuple[int, int], zoom: float = 1.0) -> NDArray[np.float64]:
+    """Matrix (2, 3) that lays a whole picture into the middle of a crop, as large as fits, times `zoom`."""
+    picture, out = np.array(picture_size, np.float64), np.array(out_size, np.float64)
+    scale = zoom * (out / picture).min()
+    return np.column_stack([np.eye(2) * scale, (out - 1) / 2 - scale * (picture - 1) / 2])
+
+
 def invert(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Matrix (2, 3) that undoes `matrix` (2, 3)."""
     return cv2.invertAffineTransform(matrix)
