@@ -1,6 +1,5 @@
 """A Paddle network as one ONNX file that says how to use it, checked against the network before it is left anywhere."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from paddle import nn
 from paddle.static import InputSpec
 
-from paddlepose.core.files import silence, written_beside
+from paddlepose.core.files import folder_beside, silence, written_beside
 from paddlepose.core.predict import Network
 from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card, Kind
@@ -81,9 +80,9 @@ def export(
     rng = np.random.default_rng(0)
     inputs = [rng.standard_normal((n, 3, *size[::-1]), np.float32) for n, size in zip((1, 3), sizes, strict=True)]
     texts = {CARD_KEY: card.to_json()} | ({RESCORE_KEY: rescorer.to_text()} if rescorer else {})
-    with written_beside(path) as unfinished:
+    with written_beside(path) as unfinished, folder_beside(path.with_suffix(".parts")) as parts:
         with _by_grid(model, portable):
-            graph = _fold(_convert(answer, card))
+            graph = _fold(_convert(answer, card, parts), parts)
         _fold_deconvolutions(graph.graph)
         _rename(graph.graph)
         onnx.helper.set_model_props(graph, texts)
@@ -114,8 +113,8 @@ def _by_grid(model: nn.Layer, portable: bool) -> Iterator[None]:
             layer.by_grid = False
 
 
-def _convert(layer: nn.Layer, card: Card) -> bytes:
-    """The network's graph as paddle2onnx gives it.
+def _convert(layer: nn.Layer, card: Card, folder: Path) -> bytes:
+    """The network's graph as paddle2onnx gives it, by way of files in a folder.
 
     Paddle writes Python's floats as 64-bit attributes, which paddle2onnx misreads as zeros; the saved program is
     corrected in between. Its own entry point in Paddle is not used: it may install packages, and ends the process
@@ -125,30 +124,28 @@ def _convert(layer: nn.Layer, card: Card) -> bytes:
 
     layer.eval()
     shape = [None, 3, *(card.input_size[::-1] if card.kind == "top_down" else (None, None))]
-    with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder, "network.json")
-        with silence():
-            paddle.jit.save(layer, str(program.with_suffix("")), [InputSpec(shape, name=INPUT)])
-            program.write_text(program.read_text().replace('"0.a_f64"', '"0.a_f32"'))
-            files = str(program), str(program.with_suffix(".pdiparams"))
-            try:
-                return converter.export(*files, OPSET, True, False, True, True, True, {}, "onnxruntime", "", "", False)
-            except Exception as error:  # the converter's errors have no other base
-                raise ValueError(f"paddle2onnx cannot convert the network: {error}") from error
+    program = folder / "network.json"
+    with silence():
+        paddle.jit.save(layer, str(program.with_suffix("")), [InputSpec(shape, name=INPUT)])
+        program.write_text(program.read_text().replace('"0.a_f64"', '"0.a_f32"'))
+        files = str(program), str(program.with_suffix(".pdiparams"))
+        try:
+            return converter.export(*files, OPSET, True, False, True, True, True, {}, "onnxruntime", "", "", False)
+        except Exception as error:  # the converter's errors have no other base
+            raise ValueError(f"paddle2onnx cannot convert the network: {error}") from error
 
 
-def _fold(model: bytes) -> onnx.ModelProto:
-    """The graph after onnxruntime's basic optimisations: batch norms in convolutions, constants computed."""
+def _fold(model: bytes, folder: Path) -> onnx.ModelProto:
+    """The graph after onnxruntime's basic optimisations, read from a folder: batch norms in convolutions, and so on."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    with tempfile.TemporaryDirectory() as folder:
-        options.optimized_model_filepath = str(Path(folder, "folded.onnx"))
-        try:
-            ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors have no other base
-            raise ValueError(f"the network's graph is none that {reason(error)}") from error
-        graph = onnx.load(options.optimized_model_filepath)
+    options.optimized_model_filepath = str(folder / "folded.onnx")
+    try:
+        ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no other base
+        raise ValueError(f"the network's graph is none that {reason(error)}") from error
+    graph = onnx.load(options.optimized_model_filepath)
     used = {node.domain for node in graph.graph.node}
     for unused in [domain for domain in graph.opset_import if domain.domain not in used]:
         graph.opset_import.remove(unused)

@@ -1,6 +1,7 @@
 """Batches: which samples are in them, in which order, and what becomes of a sample that cannot be made."""
 
 import itertools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -135,6 +136,24 @@ class Deadly(Numbers):
         return super().__getitem__(index)
 
 
-def test_a_dead_worker_is_an_error():
-    with pytest.raises(OSError, match="WORKERS: a process that makes samples died; if memory is short, set fewer"):
+DEATH = (
+    r"process \d+, which made samples, was killed by signal 9 .*memory is short: lower WORKERS .2., TRAIN.BATCH_SIZE"
+)
+
+
+def test_a_dead_worker_is_an_error_at_once():
+    start = time.monotonic()
+    with pytest.raises(OSError, match=DEATH):
         list(Loader(Deadly(), 4, workers=2).epoch(0))
+    assert time.monotonic() - start < 4  # Paddle looks every five seconds
+
+
+def test_a_dead_worker_disturbs_no_step():
+    """The error comes with the next batch, not in whatever is done with the one before."""
+    others = multiprocessing.active_children()
+    batches = Loader(Numbers(100), 1, workers=2).epoch(0)
+    next(batches)
+    next(child for child in multiprocessing.active_children() if child not in others).kill()
+    time.sleep(0.5)
+    with pytest.raises(OSError, match=DEATH):
+        list(batches)

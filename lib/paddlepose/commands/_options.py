@@ -49,6 +49,12 @@ def add_test_switches(result: argparse.ArgumentParser) -> None:
     result.add_argument("--shift-heatmap", action="store_true", help="align mirrored heatmaps by one pixel")
 
 
+def check_out(out: Path, *inputs: Path | None) -> None:
+    """Hold a file that is written to another one than those that are read. Raises ValueError: it is one of them."""
+    if out.resolve() in [path.resolve() for path in inputs if path]:
+        raise ValueError(f"--out {out}: this is the file that is read; name another")
+
+
 def job(arguments: argparse.Namespace) -> Job:
     """The job that parsed arguments describe. Raises ValueError: the configuration is wrong; one line a mistake."""
     cpu.keep_freed_memory()

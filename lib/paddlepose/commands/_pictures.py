@@ -12,10 +12,10 @@ from paddlepose import runtime
 from paddlepose.commands import keep_stdout_for_results
 from paddlepose.commands._worker import Source, Worker
 from paddlepose.core.boxes import BoxSource, parse_box, read_boxes
-from paddlepose.core.files import written_beside
+from paddlepose.core.files import remove_leftovers_of, written_beside
 from paddlepose.core.media import sources
 from paddlepose.core.predict import BottomUp, TopDown
-from paddlepose.core.results import check_inputs_are_kept, result_stems
+from paddlepose.core.results import check_inputs_are_kept, remove_unfinished, result_stems
 from paddlepose.core.streams import address
 from paddlepose.core.tables import Table
 
@@ -92,6 +92,7 @@ def run(predictor: TopDown | BottomUp, arguments: argparse.Namespace, **options:
     found = _sources(arguments)
     out = arguments.out or (None if arguments.stream_json else _OUT)
     stems = _stems(found, out, arguments)
+    remove_unfinished(stem for stem in stems if stem)
     with _files_of_all(arguments) as files:
         worker = Worker(predictor, boxes, arguments, *files)
         is_done = [worker.try_source(source, stem) for source, stem in zip(found, stems, strict=True)]
@@ -129,6 +130,7 @@ def _files_of_all(arguments: argparse.Namespace) -> Iterator[tuple[Table | None,
     with ExitStack() as at_exit:
         table = lines = None
         if arguments.csv:
+            remove_leftovers_of(arguments.csv)
             path = at_exit.enter_context(written_beside(arguments.csv))
             table = at_exit.enter_context(closing(Table(path)))
         if arguments.stream_json == STREAM:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from paddlepose import config, plugins
+from paddlepose.commands import _options
 from paddlepose.core import rescore
+from paddlepose.core.files import remove_leftovers_of
 from paddlepose.core.rescore import Rescorer
 from paddlepose.engine import weights
 from paddlepose.engine.job import Job
@@ -34,8 +36,8 @@ def main(argv: Sequence[str]) -> int:
     out = arguments.out or arguments.file.with_name(f"{arguments.file.name.split('.pth')[0]}.pdparams")
     if out.suffix not in _KINDS:
         raise ValueError(f"--out {out}: expected one of {', '.join(_KINDS)}")
-    if out.resolve() == arguments.file.resolve():
-        raise ValueError(f"--out {out}: this is the file that is read; name another")
+    _options.check_out(out, arguments.file, arguments.cfg)
+    remove_leftovers_of(out)
     state, _ = weights.read(arguments.file)
     if arguments.cfg:
         job = Job(config.load_config(arguments.cfg), arguments.cfg.stem)

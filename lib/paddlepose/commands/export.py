@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose.commands import _options
+from paddlepose.core.files import remove_leftovers_of
 from paddlepose.core.image import read_record
 from paddlepose.core.predict import whole_inputs
 from paddlepose.engine.job import Job
@@ -29,6 +30,8 @@ def main(argv: Sequence[str]) -> int:
     if arguments.out.suffix != ".onnx":
         raise ValueError(f"--out {arguments.out}: expected a name that ends in .onnx")
     job = _options.job(arguments)
+    _options.check_out(arguments.out, arguments.cfg, arguments.model_file, job.config.test.model_file)
+    remove_leftovers_of(arguments.out)
     job.choose_device()
     if arguments.portable and job.card.kind == "top_down":
         raise ValueError(f"--portable is for bottom-up networks: {job.title} has no deformable convolutions")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from paddlepose.commands import _options
+from paddlepose.core.files import remove_leftovers_of
 from paddlepose.engine import distributed
 from paddlepose.engine.evaluate import as_network, everybody
 from paddlepose.metrics.matches import matches
@@ -24,6 +25,7 @@ def main(argv: Sequence[str]) -> int:
         metric.add(record, poses)
     if distributed.rank() == 0:
         found = matches(metric.labels, metric.rows, metric.kind, job.skeleton.sigmas)
+        remove_leftovers_of(job.config.rescore.data_file)
         found.save(job.config.rescore.data_file, job.skeleton)
         print(f"=> {len(found.oks)} poses of {len(records)} pictures in {job.config.rescore.data_file}")
     return 0

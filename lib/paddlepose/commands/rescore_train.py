@@ -6,6 +6,7 @@ import numpy as np
 import paddle
 
 from paddlepose.commands import _options
+from paddlepose.core.files import remove_leftovers_of
 from paddlepose.engine import rescoring, weights
 from paddlepose.metrics.matches import Matches
 
@@ -24,6 +25,7 @@ def main(argv: Sequence[str]) -> int:
     losses = rescoring.train(model, matches, job.skeleton, options, np.random.default_rng(job.config.seed))
     for epoch, loss in enumerate(losses):
         print(f"Epoch: [{epoch}/{options.end_epoch}]\tLoss {loss:.6f}", flush=True)
+    remove_leftovers_of(options.model_file)
     weights.save(model.state_dict(), options.model_file)
     print(f"=> Saved as: {options.model_file}")
     return 0

@@ -4,25 +4,27 @@ import logging
 import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import paddle
+from paddle import nn
 from paddle.utils import unique_name
 from tqdm.contrib.logging import logging_redirect_tqdm
 from visualdl import LogWriter
 
 from paddlepose.commands import _options
-from paddlepose.core.files import written_beside
-from paddlepose.engine import checkpoint, distributed, optim
+from paddlepose.core.files import entry, written_beside
+from paddlepose.engine import checkpoint, distributed, lock, optim
+from paddlepose.engine.checkpoint import BEST, FINAL, is_better
 from paddlepose.engine.cost import cost
 from paddlepose.engine.debug import DebugPictures
 from paddlepose.engine.ema import Ema
-from paddlepose.engine.evaluate import Result, as_network
+from paddlepose.engine.evaluate import NO_FIGURE, Result, as_network, measure_nothing
 from paddlepose.engine.job import Job
 from paddlepose.engine.report import TrainWatch, Watch
 from paddlepose.engine.train import Step, fit
-
-_BEST = "model_best.pdparams"
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,12 +45,13 @@ def main(argv: Sequence[str]) -> int:
         expected = Path("stage0" if job.config.train.stages > 1 else "", checkpoint.FILE)
         if not (resume_from / expected).is_file():
             raise FileNotFoundError(f"--resume_model {resume_from}: expected a folder that has {expected}")
-    job.start("train")
-    if distributed.rank() == 0:
-        with written_beside(job.folder / "config.yaml") as unfinished:
-            unfinished.write_text(job.config.dump())
-    with logging_redirect_tqdm():
-        train_in_stages(job, resume_from)
+    with lock.alone(job.folder) if distributed.rank() == 0 else nullcontext():
+        job.start("train")
+        if distributed.rank() == 0:
+            with written_beside(job.folder / "config.yaml") as unfinished:
+                unfinished.write_text(job.config.dump())
+        with logging_redirect_tqdm():
+            train_in_stages(job, resume_from)
     return 0
 
 
@@ -62,15 +65,15 @@ def train_in_stages(job: Job, resume_from: Path | None) -> None:
     if count == 1:
         train(job, resume_from)
         return
-    best, start = float("-inf"), job.config.train.checkpoint
+    best, start = NO_FIGURE, job.config.train.checkpoint
     for number in range(count):
         stage = job.stage(number, start)
         _LOG.info("=> stage %d of %d, in %s", number + 1, count, stage.folder)
         reached = train(stage, resume_from and resume_from / stage.folder.name)
-        start = stage.folder / _BEST
-        if reached > best and distributed.rank() == 0:
+        start = stage.folder / BEST
+        if is_better(reached, best) and distributed.rank() == 0:
             best = reached
-            for name in (_BEST, "final_state.pdparams"):
+            for name in (BEST, FINAL):
                 _copy(start, job.folder / name)
 
 
@@ -97,8 +100,7 @@ def train(job: Job, resume_from: Path | None) -> float:
     _check(job)
     train_loader, _ = job.loader(train=True), job.test_data
     model = job.network()
-    found = cost(model, job.card.input_size)
-    _LOG.info("=> %s: %.2f M parameters, %.2f GMACs a picture", job.title, found.params / 1e6, found.macs / 1e9)
+    _log_cost(job, model)
     step = Step(
         distributed.share(model),
         job.training_criterion(train_loader.samples),
@@ -108,36 +110,54 @@ def train(job: Job, resume_from: Path | None) -> float:
         ema=Ema(model, options.ema) if options.ema else None,
     )
     checkpoints = checkpoint.Checkpoints(job.folder, model, step)
-    first = (resume_from and checkpoints.resume(resume_from)) or options.begin_epoch
+    done = resume_from and checkpoints.resume(resume_from)
+    first = done or options.begin_epoch
     main_process = distributed.rank() == 0
-    if main_process:
-        checkpoints.remove_leftovers()
-        if first > options.begin_epoch:
-            _bring_best(resume_from / _BEST, job.folder / _BEST)
+    if main_process and done:
+        _bring_best(resume_from / BEST, job.folder / BEST)
     distributed.wait_for_first(f"{job.name}: start")
     writer = LogWriter(str(job.visual_folder)) if main_process else None
     watch = TrainWatch(job.config, writer, _pictures(job, "train"))
     test_watch = Watch(job.config, _pictures(job, "val"))
+    measure = partial(_measure, job, checkpoints, test_watch, writer)
     rate = optim.learning_rate(options, len(train_loader))
-    if job.teacher and first == options.begin_epoch:
+    if job.teacher and not done:
         job.measure(job.teacher.as_network(), test_watch, title=f"teacher {job.teacher.name}")
         job.measure(as_network(model), test_watch, title=f"student {job.title}")
 
     def after_epoch(epoch: int) -> None:
-        """Measure, and keep the state; the first process does what is alone its own."""
+        """Keep the state first: what fails in the measurement then costs nothing."""
         distributed.average_statistics(model)
-        with step.ema.applied() if step.ema else nullcontext():
-            result = job.measure(as_network(model), test_watch)
-        if result and writer:
-            _write_scalars(writer, result, epoch)
-            checkpoints.save(epoch + 1, result.headline)
+        if main_process:
+            checkpoints.save(epoch + 1)
+        measure(epoch)
         distributed.wait_for_first(f"{job.name}: end of epoch {epoch}")
 
+    if done:
+        measure(done - 1)  # the run may have been stopped before it was
+    if first >= options.end_epoch:
+        known = "=> nothing to train: %d epochs are done, TRAIN.END_EPOCH is %d; raise it to go on"
+        _LOG.info(known, first, options.end_epoch)
     epochs = range(first, options.end_epoch)
     fit(step, train_loader, lambda n: watch.rate(rate(n)), epochs=epochs, watch=watch, after_epoch=after_epoch)
     if main_process:
         checkpoints.finish()
     return checkpoints.best
+
+
+def _log_cost(job: Job, model: nn.Layer) -> None:
+    found = cost(model, job.card.input_size)
+    _LOG.info("=> %s: %.2f M parameters, %.2f GMACs a picture", job.title, found.params / 1e6, found.macs / 1e9)
+
+
+def _measure(job: Job, checkpoints: checkpoint.Checkpoints, watch: Watch, writer: LogWriter | None, epoch: int) -> None:
+    """Measure after an epoch, and keep the best weights; the first process does what is alone its own."""
+    ema = checkpoints.step.ema
+    with ema.applied() if ema else nullcontext():
+        result = job.measure(as_network(checkpoints.model), watch)
+    if result and writer:
+        _write_scalars(writer, result, epoch)
+        checkpoints.keep_best(result.headline)
 
 
 def _check(job: Job) -> None:
@@ -148,7 +168,21 @@ def _check(job: Job) -> None:
     """
     if job.config.train.amp and not paddle.device.get_device().startswith("gpu"):
         raise ValueError(f"TRAIN.AMP {job.config.train.amp}: needs a GPU, and this run is on the CPU; set it to null")
-    job.metrics()
+    _try_measuring(job)
+
+
+def _try_measuring(job: Job) -> None:
+    """Measure before there is anything to measure, and say so if no figure will come of it.
+
+    Raises FileNotFoundError, ValueError: the labels cannot be measured.
+    """
+    with TemporaryDirectory() as folder, entry(f"DATASET.TEST_SET {job.config.dataset.test_set}"):
+        result = measure_nothing(job.test_data, job.metrics(Path(folder)), joints=len(job.skeleton.joints))
+    if result.headline == NO_FIGURE:
+        has_labels = "Null" not in list(result.figures.values())[-1]
+        why = "nobody in its labels has an area and a labelled joint" if has_labels else "it has no labels"
+        split = f"DATASET.TEST_SET {job.config.dataset.test_set}"
+        _LOG.warning("=> %s cannot be measured: %s; %s will be the latest epoch's", split, why, BEST)
 
 
 def _pictures(job: Job, prefix: str) -> DebugPictures | None:

@@ -1,7 +1,10 @@
 """Files that are whole or not there at all, one clear line for those that cannot be read, and silence."""
 
+import glob
 import json
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +22,34 @@ class NotWrittenError(OSError):
     """A file could not be written; the message names it."""
 
 
+def beside(path: Path) -> Path:
+    """Where this process writes what will be at `path`: in the same folder, with the same suffix."""
+    return path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+
+
+def remove_leftovers(folder: Path, pattern: str) -> None:
+    """Delete what was written `beside` its place in a folder, of names that match, by processes that are gone."""
+    for path in folder.glob(pattern):
+        found = re.fullmatch(r"\..+\.(\d+)(\.[^.]+)?", path.name)
+        if found and _is_gone(int(found[1])):
+            with suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def remove_leftovers_of(path: Path) -> None:
+    """Delete those of one file, as `remove_leftovers` does."""
+    remove_leftovers(path.parent, f".{glob.escape(path.stem)}.*")
+
+
+def _is_gone(process: int) -> bool:
+    """Whether none runs of that number but this one, which has an earlier one's; on Linux, where it can be known."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return Path("/proc/self").exists()
+    return process == os.getpid() or state == "Z"
+
+
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Path to write to, in the same folder and with the same suffix; what was written then becomes `path`.
@@ -27,18 +58,30 @@ def written_beside(path: Path) -> Iterator[Path]:
 
     Raises NotWrittenError: the file could not be written, on a full disk for one; the message names `path`.
     """
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    unfinished = beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        beside.replace(path)
+        yield unfinished
+        unfinished.replace(path)
     except NotWrittenError:  # another file's, inside the block
         raise
     except OSError as error:
         raise NotWrittenError(f"{path} was not written: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
-            beside.unlink()
+            unfinished.unlink()
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """Empty folder beside `path` for the time of the block."""
+    folder = beside(path)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_json(path: Path) -> Any:

@@ -4,15 +4,14 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
 
-from paddlepose.core.files import silence, written_beside
+from paddlepose.core.files import folder_beside, remove_leftovers, silence, written_beside
 from paddlepose.core.image import Picture
 from paddlepose.core.media import Frame
 
@@ -59,6 +58,13 @@ def check_inputs_are_kept(
                 raise ValueError(
                     f"{path}: its result would overwrite the input {result}: choose another folder as --out"
                 )
+
+
+def remove_unfinished(stems: Iterable[Path]) -> None:
+    """Delete what killed processes have left of results of these or of other sources in the same folders."""
+    for folder in {stem.parent for stem in stems}:
+        for kind in ("result", "frames"):
+            remove_leftovers(folder, f".*_{kind}*")
 
 
 def _result(stem: Path, suffix: str) -> Path:
@@ -156,10 +162,10 @@ def _frames_of(stem: Path) -> Path:
 @contextmanager
 def _frames(folder: Path) -> Iterator[Path]:
     """Folder to write numbered pictures to; they take the place of those in `folder` when the block ends well."""
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
-        yield Path(beside)
+    with folder_beside(folder) as unfinished:
+        yield unfinished
         folder.mkdir(exist_ok=True)
         for old in folder.glob(_FRAME_NAME):
             old.unlink()
-        for new in Path(beside).iterdir():
+        for new in unfinished.iterdir():
             new.replace(folder / new.name)

@@ -23,6 +23,8 @@ from paddlepose.engine.train import Criterion
 from paddlepose.metrics import Metric
 from paddlepose.samples.topdown import TopDownSamples
 
+NO_FIGURE = float("-inf")  # what a measurement comes to that has nobody to measure
+
 _LINES = 20  # batches of pictures between two lines in the log
 
 _LOG = logging.getLogger(__name__)
@@ -33,15 +35,16 @@ class Result:
     """What a measurement gives."""
 
     figures: Mapping[str, Mapping[str, float]]  # of each metric, by the metric's name and the figure's
-    headline: float  # by which networks are compared
+    headline: float  # by which networks are compared; NO_FIGURE where it cannot be had
     loss: float | None = None  # over all samples, where it was computed
 
 
 def _result(metrics: Mapping[str, Metric], loss: float | None = None) -> Result:
     """What metrics have come to; the last has the headline."""
     figures = {name: metric.compute() for name, metric in metrics.items()}
-    last = list(metrics)[-1]
-    return Result(figures, figures[last].get(metrics[last].headline, 0.0), loss)
+    name, metric = list(metrics.items())[-1]
+    headline = figures[name][metric.headline]
+    return Result(figures, NO_FIGURE if metric.headline == "Null" or headline < 0 else headline, loss)
 
 
 def as_network(model: nn.Layer) -> Network:
@@ -92,6 +95,19 @@ def run(
         for metric in metrics.values():
             metric.add(record, Poses(poses.xy - bias, poses.scores, poses.score))
     return _result(metrics, sum(total for _, total, _ in shares) / sum(count for *_, count in shares))
+
+
+def measure_nothing(data: Loader | Sequence[ImageRecord], metrics: Mapping[str, Metric], *, joints: int) -> Result:
+    """What metrics come to where people are found with all joints at (0, 0), or in whole pictures nobody is.
+
+    Labels that cannot be measured fail in it.
+    """
+    if isinstance(data, Loader):
+        corner = Poses(np.zeros((1, joints, 2)), np.zeros((1, joints)), np.zeros(1))
+        for record, poses in _by_record(data.samples, dict.fromkeys(range(len(data.samples)), corner)):
+            for metric in metrics.values():
+                metric.add(record, poses)
+    return _result(metrics)
 
 
 def run_pictures(

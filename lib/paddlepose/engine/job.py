@@ -11,6 +11,7 @@ from paddle import nn
 
 from paddlepose import plugins
 from paddlepose.config import load_config
+from paddlepose.core.files import remove_leftovers
 from paddlepose.core.predict import BottomUp, Network, TopDown
 from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card, ImageRecord, Skeleton
@@ -70,8 +71,8 @@ class Job:
     @property
     def visual_folder(self) -> Path:
         """Where VisualDL's log of a run that starts now goes."""
-        stamp = time.strftime("%Y-%m-%d-%H-%M")
-        return self.config.log_dir / self.config.dataset.dataset / self.model_name / f"{self.name}_{stamp}"
+        name = f"{self.name}_{time.strftime('%Y-%m-%d-%H-%M')}"
+        return self.config.log_dir / self.config.dataset.dataset / self.model_name / name
 
     @cached_property
     def dataset(self) -> ModuleType:
@@ -142,9 +143,8 @@ class Job:
         if not config.kd.labelled:
             found = _unlabelled.without_labels(found)
         if folder:
-            width, height = self.card.input_size
-            joints, boxes = len(self.skeleton.joints), config.dataset.unlabelled_box_file
-            found += _unlabelled.records(folder, boxes, joints=joints, aspect=width / height)
+            (width, height), boxes = self.card.input_size, config.dataset.unlabelled_box_file
+            found += _unlabelled.records(folder, boxes, joints=len(self.skeleton.joints), aspect=width / height)
         return found
 
     @cached_property
@@ -233,16 +233,18 @@ class Job:
             raise ValueError(f"MODEL.HEATMAP_SIZE {heatmap_size}: {made}")
         return model
 
-    def metrics(self) -> dict[str, Metric]:
-        """The measures of the test split, empty: one, or for bottom-up poses one before and one after they snap.
+    def metrics(self, folder: Path | None = None) -> dict[str, Metric]:
+        """The measures of the test split, empty, whose results go to a folder, by default the job's.
+
+        It is one, or for bottom-up poses one before and one after they snap.
 
         Raises FileNotFoundError: the file with the ground truth is missing; ValueError: it is not what it
         should be.
         """
-        source = self.config.source(train=False)
+        source, folder = self.config.source(train=False), folder or self.folder
         if self.config.kind == "bottom_up":
-            return {tag: self.dataset.picture_metric(source, self.folder, tag) for tag in ("regression", "final")}
-        return {"": self.dataset.metric(source, self.folder, self.config.test)}
+            return {tag: self.dataset.picture_metric(source, folder, tag) for tag in ("regression", "final")}
+        return {"": self.dataset.metric(source, folder, self.config.test)}
 
     @cached_property
     def test_data(self) -> Loader | list[ImageRecord]:
@@ -290,7 +292,9 @@ class Job:
         distributed.choose_device(self.config.device)
 
     def start(self, phase: str) -> None:
-        """Choose the device, and let the log go to the screen and to a file in the folder."""
+        """Choose the device, clean the folder, and let the log go to the screen and to a file there."""
         self.choose_device()
         distributed.start()
+        if distributed.rank() == 0:
+            remove_leftovers(self.folder, "**/.*")
         start_log(self.folder, f"{self.name}_{time.strftime('%Y-%m-%d-%H-%M')}_{phase}.log", self.config)

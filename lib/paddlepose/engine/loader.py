@@ -4,8 +4,13 @@ import ctypes
 import shutil
 import signal
 import sys
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing import active_children
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 from typing import Any, Protocol
 
 import cv2
@@ -108,10 +113,49 @@ class Loader:
             worker_init_fn=_die_with_parent,
             use_shared_memory=bool(self.workers) and has_memory,
         )
+        deaths: list[str] = []
         try:
-            for batch in loader:
+            for batch in _watched(loader, deaths):
                 if "error" in batch:
                     raise ValueError(batch["error"])
                 yield batch
         except SystemError as error:  # all that Paddle says is that its queue was killed
-            raise OSError("WORKERS: a process that makes samples died; if memory is short, set fewer, or 0") from error
+            died = deaths[0] if deaths else "a worker process died"
+            lower = f"lower WORKERS ({self.workers}), TRAIN.BATCH_SIZE or TEST.BATCH_SIZE"
+            raise OSError(f"{died}, most likely because memory is short: {lower}") from error
+
+
+def _watched(loader: DataLoader, deaths: list[str]) -> Iterator[dict[str, Any]]:
+    """Batches, which end at once where a process that makes them is killed; `deaths` then says what became of it.
+
+    Paddle alone raises an error in whatever the main thread does then, or where the worker was handing over a batch,
+    waits for ever.
+    """
+    others, handler = active_children(), signal.getsignal(signal.SIGCHLD)
+    batches = iter(loader)
+    workers = [process for process in active_children() if process not in others]
+    if signal.getsignal(signal.SIGCHLD) is not handler:
+        signal.signal(signal.SIGCHLD, handler)
+    if workers:
+        Thread(target=_watch, args=(workers, weakref.ref(batches), deaths), daemon=True).start()
+    return batches
+
+
+def _watch(workers: list[BaseProcess], batches: weakref.ref[Any], deaths: list[str]) -> None:
+    """Wait for the first worker to end, and if it did not end well, stop the others and the batches."""
+    ended = wait([process.sentinel for process in workers])
+    first = next(process for process in workers if process.sentinel in ended)
+    first.join()
+    if first.exitcode:
+        deaths.append(_fate(first))
+    if deaths and (loading := batches()):
+        for process in workers:
+            process.kill()
+        loading._exit_thread_unexpectedly()
+        loading._data_queue._writer.close()  # the last end to write at: half a batch is then no more waited for
+
+
+def _fate(process: BaseProcess) -> str:
+    code = process.exitcode
+    end = f"was killed by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"ended with status {code}"
+    return f"process {process.pid}, which made samples, {end}"

@@ -12,7 +12,7 @@ import paddle
 from numpy.typing import NDArray
 from paddle import nn
 
-from paddlepose.core.files import written_beside
+from paddlepose.core.files import entry, visible, written_beside
 from paddlepose.core.types import Card
 from paddlepose.engine.pickles import read_pickle
 from paddlepose.engine.torch_file import is_torch, read_torch
@@ -47,7 +47,7 @@ class Report:
             keys = getattr(self, title)
             more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
             lines += [f"{len(keys)} {title}: {', '.join(keys[:_SHOWN])}{more}"] if keys else []
-        return "; ".join(lines)
+        return visible("; ".join(lines))
 
 
 def load(model: nn.Layer, path: Path, *, strict: bool = True, card: Card | None = None) -> Report:
@@ -80,16 +80,17 @@ def read(path: Path) -> tuple[State, Card | None]:
     from_torch = is_torch(path)
     content = read_torch(path) if from_torch else read_pickle(path)
     text = content.get("card") if isinstance(content, Mapping) else None
-    card = Card.from_json(text) if isinstance(text, str) else None
+    with entry(str(path)):
+        card = Card.from_json(text) if isinstance(text, str) else None
     return to_state(content, path, from_torch=from_torch), card
 
 
 def put(model: nn.Layer, state: State, path: Path, *, strict: bool = True) -> Report:
     """Put weights that were read from `path` into a network; `load` says the rest."""
-    report = _compare(model, state)
+    own = model.state_dict()
+    report = compare(own, state)
     if not report.loaded or (strict and not report.complete):
         raise ValueError(f"{path}: these are not the weights of this network: {report}")
-    own = model.state_dict()
     for key in report.loaded:
         own[key].set_value(paddle.to_tensor(state[key]).astype(own[key].dtype))
     return report
@@ -106,10 +107,11 @@ def to_state(content: Any, path: Path, *, from_torch: bool = False) -> State:
         content = content.get("state_dict", content)
     if not isinstance(content, Mapping):
         raise ValueError(f"{path}: expected weights by name, found a {type(content).__name__}")
-    state = {_PREFIX.sub("", str(key)): _array(value) for key, value in content.items()}
-    return torch_to_paddle(
-        {key: value for key, value in state.items() if isinstance(value, np.ndarray)}, transpose=from_torch
-    )
+    values = {_PREFIX.sub("", str(key)): _array(value) for key, value in content.items()}
+    state = {key: value for key, value in values.items() if isinstance(value, np.ndarray)}
+    if strange := [key for key, value in state.items() if value.dtype.kind == "c"]:
+        raise ValueError(f"{path}: {strange[0]} holds complex numbers, which no network here has")
+    return torch_to_paddle(state, transpose=from_torch)
 
 
 def _array(value: Any) -> Any:
@@ -140,9 +142,9 @@ def paddle_to_torch(state: Mapping[str, NDArray[Any]]) -> State:
     return renamed
 
 
-def _compare(model: nn.Layer, state: State) -> Report:
-    """Which entries of the state fit the network by name and shape."""
-    own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+def compare(tensors: Mapping[str, paddle.Tensor], state: State) -> Report:
+    """Which arrays of a state fit tensors by name and shape."""
+    own = {key: tuple(value.shape) for key, value in tensors.items()}
     mismatched = [key for key, value in state.items() if key in own and value.shape != own[key]]
     return Report(
         loaded=tuple(key for key in own if key in state and key not in mismatched),

@@ -61,7 +61,8 @@ def _variables(path: Path) -> dict[str, Any]:
 def pckh(xy: NDArray[np.floating], truth: Truth) -> dict[str, float]:
     """Percentages by group of joints, then pooled over all joints at the usual and at the strict threshold.
 
-    The joints predicted are (N, K, 2), in pixels of the images that count from 1. A joint that nobody has counts 0.
+    The joints predicted are (N, K, 2), in pixels of the images that count from 1. A joint that nobody has counts 0;
+    where there are no others, what is pooled over them is -1.
 
     Raises ValueError: the numbers of people or joints differ.
     """
@@ -79,7 +80,9 @@ def pckh(xy: NDArray[np.floating], truth: Truth) -> dict[str, float]:
     shares = dict(zip(truth.names, 100.0 * hits / counts.clip(1), strict=True))
     columns = {name: float(np.mean([shares[joint] for joint in joints])) for name, joints in COLUMNS.items()}
     pooled = ~np.isin(truth.names, NOT_IN_MEAN)
-    share = 100.0 / max(counts[pooled].sum(), 1)
+    if not counts[pooled].any():
+        return {**columns, "Mean": -1.0, "Mean@0.1": -1.0}
+    share = 100.0 / counts[pooled].sum()
     return {**columns, "Mean": float(hits[pooled].sum() * share), "Mean@0.1": float(strict_hits[pooled].sum() * share)}
 
 
