@@ -86,7 +86,7 @@ class Config(Section):
         if self.kind == "top_down":
             return self
         width, height = self.model.image_size
-        if width != height:
+        if width != height and self.kind == "bottom_up":
             raise ValueError(f"MODEL.IMAGE_SIZE {(width, height)}: bottom-up networks are trained on squares")
         if 1 not in self.test.scale_factor:
             raise ValueError(f"TEST.SCALE_FACTOR {self.test.scale_factor}: 1 must be among the scales")
@@ -115,7 +115,7 @@ class Config(Section):
 
     @property
     def kind(self) -> Kind:
-        """Whether the network takes crops of people or whole pictures, which its codec says."""
+        """What the network takes and what it finds, which its codec says."""
         return plugins.find("codecs", self.codec.name).Codec.kind
 
     def arguments(self, section: Literal["model", "codec"]) -> dict[str, Any]:

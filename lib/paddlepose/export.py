@@ -31,7 +31,7 @@ _OTHER_SIZE = (192, 128)  # width, height at which a network that takes pictures
 def _answer(network: nn.Layer, image: paddle.Tensor, kind: Kind) -> list[paddle.Tensor]:
     """What is used of a network's outputs, found by running it: rewriting its layers' sources would take minutes."""
     outputs = network(image)
-    if kind == "top_down":
+    if kind != "bottom_up":
         return outputs[-1:]
     heatmaps, *others = outputs
     heads = heatmaps.shape[1] // (others[-1].shape[1] // 2 + 1)
@@ -76,7 +76,7 @@ def export(
     """
     answer = _Answer(model, card.kind)
     network = as_network(answer)
-    sizes = [card.input_size] * 2 if card.kind == "top_down" else [card.input_size, _OTHER_SIZE]
+    sizes = [card.input_size] * 2 if card.kind != "bottom_up" else [card.input_size, _OTHER_SIZE]
     rng = np.random.default_rng(0)
     inputs = [rng.standard_normal((n, 3, *size[::-1]), np.float32) for n, size in zip((1, 3), sizes, strict=True)]
     texts = {CARD_KEY: card.to_json()} | ({RESCORE_KEY: rescorer.to_text()} if rescorer else {})
@@ -123,7 +123,7 @@ def _convert(layer: nn.Layer, card: Card, folder: Path) -> bytes:
     import paddle2onnx.paddle2onnx_cpp2py_export as converter
 
     layer.eval()
-    shape = [None, 3, *(card.input_size[::-1] if card.kind == "top_down" else (None, None))]
+    shape = [None, 3, *(card.input_size[::-1] if card.kind != "bottom_up" else (None, None))]
     program = folder / "network.json"
     with silence():
         paddle.jit.save(layer, str(program.with_suffix("")), [InputSpec(shape, name=INPUT)])

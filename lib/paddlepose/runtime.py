@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from paddlepose import codecs
 from paddlepose.core.files import entry
+from paddlepose.core.finder import Finder
 from paddlepose.core.limits import MOST_THREADS
 from paddlepose.core.predict import BottomUp, Detector, TopDown
 from paddlepose.core.rescore import Rescorer
@@ -108,6 +109,8 @@ def load(
     Raises FileNotFoundError and ValueError as `OrtNetwork` and the predictors do.
     """
     network = OrtNetwork(path, threads=threads, device=device)
+    if network.card.kind == "detector":
+        raise ValueError(f"{path}: finds people's boxes, not their joints: give it as the detector of a top-down model")
     if network.card.kind == "top_down":
         how = {"flip_test": flip_test, "scales": scales, "device": device, "threads": threads}
         found_by = load_detector(detector, **how) if detector else None
@@ -118,14 +121,17 @@ def load(
 
 
 def load_detector(path: str | Path, **options: Any) -> Detector:
-    """Function that finds the boxes of the people in a picture, by a bottom-up model; `options` are those of `load`.
+    """Function that finds the boxes of the people in a picture, by a detector or a bottom-up model.
 
-    Raises FileNotFoundError and ValueError as `load` does; ValueError: the model is no bottom-up one.
+    `options` are those of `load`. Raises FileNotFoundError and ValueError as `load` does; ValueError: the model is a
+    top-down one.
     """
-    predictor = load(path, **options)
-    if predictor.card.kind != "bottom_up":
-        raise ValueError(f"detector {path}: expected a bottom-up model, this one is top-down")
-    return predictor.boxes
+    network = OrtNetwork(path, threads=options.get("threads"), device=options.get("device", "cpu"))
+    if network.card.kind == "detector":
+        return Finder(network, network.card)
+    if network.card.kind == "top_down":
+        raise ValueError(f"detector {path}: expected a detector or a bottom-up model, this one is top-down")
+    return load(path, **options).boxes
 
 
 def _open_session(path: Path, threads: int | None, device: Device) -> ort.InferenceSession:

@@ -9,12 +9,17 @@ from numpy.typing import NDArray
 
 from paddlepose.commands import _options
 from paddlepose.core.files import remove_leftovers_of
+from paddlepose.core.finder import fitted_input
 from paddlepose.core.image import read_record
 from paddlepose.core.predict import whole_inputs
 from paddlepose.engine.job import Job
 from paddlepose.export import export
 
-_REAL_INPUTS = {"top_down": 4, "bottom_up": 2}  # people or pictures of the test split that the file is checked on
+_REAL_INPUTS = {
+    "top_down": 4,
+    "bottom_up": 2,
+    "detector": 2,
+}  # people or pictures of the test split that the file is checked on
 
 
 def main(argv: Sequence[str]) -> int:
@@ -33,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     _options.check_out(arguments.out, arguments.cfg, arguments.model_file, job.config.test.model_file)
     remove_leftovers_of(arguments.out)
     job.choose_device()
-    if arguments.portable and job.card.kind == "top_down":
+    if arguments.portable and job.card.kind != "bottom_up":
         raise ValueError(f"--portable is for bottom-up networks: {job.title} has no deformable convolutions")
     model = job.trained_network(arguments.model_file)
     weights = arguments.model_file or job.config.test.model_file or "final_state"
@@ -49,12 +54,14 @@ def main(argv: Sequence[str]) -> int:
 
 def _real_inputs(job: Job) -> list[NDArray[np.float32]]:
     """The network's input for a little of the test split, or none where the data are not here."""
-    is_bottom_up, most = job.card.kind == "bottom_up", _REAL_INPUTS[job.card.kind]
+    kind, most = job.card.kind, _REAL_INPUTS[job.card.kind]
     try:
-        found = job.pictures() if is_bottom_up else job.loader(train=False).samples
+        found = job.loader(train=False).samples if kind == "top_down" else job.pictures()
     except (OSError, ValueError):
         print("=> No pictures of the test split here: the file is checked on random input alone")
         return []
-    if is_bottom_up:
+    if kind == "bottom_up":
         return [whole_inputs([read_record(record)], job.card) for record in found[:most]]
+    if kind == "detector":
+        return [fitted_input(read_record(record), job.card)[0][None] for record in found[:most]]
     return [np.stack([found[i]["image"] for i in range(min(most, len(found)))])]

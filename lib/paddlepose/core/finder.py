@@ -1,6 +1,7 @@
 """From a picture to its people's boxes: a detector's network function and its card."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paddlepose import codecs
 from paddlepose.core.boxes import Rows
@@ -20,9 +21,14 @@ class Finder:
 
     def __call__(self, picture: Picture) -> Rows:
         """Boxes and scores (N, 5: x, y, width, height, score) in a picture (H, W, 3), in its pixels, best first."""
-        matrix = fitting(picture.shape[1::-1], self.card.input_size)
-        crop = warp(picture, matrix, self.card.input_size)
-        rows = self.codec.decode(self.network(to_input(crop, self.card)[None])[-1][0])
+        image, matrix = fitted_input(picture, self.card)
+        rows = self.codec.decode(self.network(image[None])[-1][0])
         corners = transform(np.stack([rows[:, :2], rows[:, :2] + rows[:, 2:4]], 1), invert(matrix))
         corners = corners.clip(0, picture.shape[1::-1])
         return np.column_stack([corners[:, 0], corners[:, 1] - corners[:, 0], rows[:, 4]])
+
+
+def fitted_input(picture: Picture, card: Card) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Network input (3, H, W) that shows a whole picture, and the matrix (2, 3) from the picture to it."""
+    matrix = fitting(picture.shape[1::-1], card.input_size)
+    return to_input(warp(picture, matrix, card.input_size), card), matrix

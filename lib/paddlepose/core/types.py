@@ -22,7 +22,7 @@ _CHANNELS = 3
 
 CARD_FORMAT = 1  # raised when a reader of the old form could misread the new one
 
-Kind = Literal["top_down", "bottom_up"]  # takes crops of one person, or whole pictures
+Kind = Literal["top_down", "bottom_up", "detector"]  # takes crops of one person; or whole pictures, for joints or boxes
 Pairs = tuple[tuple[int, int], ...]
 
 
@@ -158,7 +158,7 @@ class Card:
         if not 0 < self.padding < math.inf:
             raise ValueError(f"card: padding {self.padding}: expected a factor above 0")
         size = self.codec.get("input_size", self.input_size)
-        if self.kind == "top_down" and size != self.input_size:
+        if self.kind != "bottom_up" and size != self.input_size:
             raise ValueError(f"card: its codec's input_size is {size}, its own {self.input_size}")
 
     def to_json(self) -> str:

@@ -30,6 +30,17 @@ def find_labels(root: Path, *names: str) -> Path:
     raise FileNotFoundError(f"{root / names[0]}: no such file{others}, expected the labels of this split; {HELP}")
 
 
+def split_folder(source: Source) -> Path:
+    """Where the pictures are; COCO keeps those of all its test splits in `test2017`."""
+    names = ["test2017", source.split] if source.split.startswith("test") else [source.split]
+    images = source.root / "images"
+    if not source.archive:
+        return next((images / name for name in names if (images / name).is_dir()), images)
+    archives = [images / f"{name}.zip" for name in names]
+    found = next((path for path in [*archives, images.with_suffix(".zip")] if path.is_file()), archives[0])
+    return found.with_suffix(".zip@")
+
+
 class Pictures:
     """Where the pictures of a split are, by the names that labels give them."""
 

@@ -99,7 +99,7 @@ class _Images:
     """The images of an annotation file on the disk."""
 
     def __init__(self, labels: Labels, source: Source) -> None:
-        self._labels, self._pictures = labels, _disk.Pictures(_folder(source), source)
+        self._labels, self._pictures = labels, _disk.Pictures(_disk.split_folder(source), source)
 
     def size(self, number: int) -> Size:
         """Width and height of an image, of its file where the labels do not say."""
@@ -161,17 +161,6 @@ def cleaned(box: Sequence[float], image_size: tuple[int, int]) -> NDArray[np.flo
     start = np.array([max(0.0, x), max(0.0, y)])
     end = np.minimum(np.array(image_size) - 1.0, start + (max(0.0, width - 1), max(0.0, height - 1)))
     return np.concatenate([start, end - start]) if (end >= start).all() else None
-
-
-def _folder(source: Source) -> Path:
-    """Where the pictures are; COCO keeps those of all its test splits in `test2017`."""
-    names = ["test2017", source.split] if source.split.startswith("test") else [source.split]
-    images = source.root / "images"
-    if not source.archive:
-        return next((images / name for name in names if (images / name).is_dir()), images)
-    archives = [images / f"{name}.zip" for name in names]
-    found = next((path for path in [*archives, images.with_suffix(".zip")] if path.is_file()), archives[0])
-    return found.with_suffix(".zip@")
 
 
 def _person(annotation: Annotation, image_size: Size, aspect: float, left_out: Counter[str]) -> Person | None:

@@ -1,7 +1,7 @@
 """Pictures and the boxes of everybody in them, without joints, for a detector.
 
 The folder holds annotations/people_<split>.json, a list of {"file": "a.jpg", "boxes": [[x, y, width, height, score]]},
-and images/. The score says how sure a label is.
+and the pictures as COCO's sets do. The score says how sure a label is.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ def pictures(source: Source, *, train: bool) -> list[ImageRecord]:
     rows = read_json(labels)
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{labels}: expected a list of pictures, each with file and boxes")
-    folder = _disk.Pictures(source.root / "images", source)
+    folder = _disk.Pictures(_disk.split_folder(source), source)
     found = []
     for i, row in enumerate(rows):
         with entry(f"{labels}: picture {i}"):

@@ -13,6 +13,7 @@ from paddle import nn
 from tqdm import tqdm
 
 from paddlepose.core.files import entry
+from paddlepose.core.finder import Finder
 from paddlepose.core.image import read_record
 from paddlepose.core.predict import BottomUp, Network, TopDown
 from paddlepose.core.types import ImageRecord, Poses
@@ -121,6 +122,26 @@ def run_pictures(
         for metric, of_metric in zip(metrics.values(), poses, strict=True):
             metric.add(record, of_metric)
     return None if distributed.rank() else _result(metrics)
+
+
+def run_finder(predictor: Finder, records: Sequence[ImageRecord], metrics: Mapping[str, Metric]) -> Result | None:
+    """The boxes of the people in all pictures, measured.
+
+    With several processes each takes a share; only the first gets the result.
+    """
+    rank, world = distributed.rank(), distributed.world()
+    own = []
+    for record in tqdm(records[rank::world], desc="Test", unit="picture", disable=None, leave=False):
+        picture = read_record(record)
+        own.append((predictor(picture), len(picture)))
+    shares = distributed.gather(own)
+    if rank:
+        return None
+    for i, record in enumerate(records):
+        rows, height = shares[i % world][i // world]
+        for metric in metrics.values():
+            metric.add(record, rows, height)
+    return _result(metrics)
 
 
 def everybody(

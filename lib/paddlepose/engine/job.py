@@ -12,6 +12,7 @@ from paddle import nn
 from paddlepose import plugins
 from paddlepose.config import load_config
 from paddlepose.core.files import remove_leftovers
+from paddlepose.core.finder import Finder
 from paddlepose.core.predict import BottomUp, Network, TopDown
 from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card, ImageRecord, Skeleton
@@ -24,11 +25,13 @@ from paddlepose.engine.teacher import KeptMaps, Teacher
 from paddlepose.engine.train import Criterion
 from paddlepose.experiment import Config
 from paddlepose.losses import BottomUp as BottomUpLoss
-from paddlepose.losses import Distill, Heatmap
+from paddlepose.losses import Centers, Distill, Heatmap
 from paddlepose.metrics import Metric, markdown
+from paddlepose.metrics.boxes import Found
 from paddlepose.models import build_network
 from paddlepose.runtime import OrtNetwork
 from paddlepose.samples.bottomup import BottomUpSamples
+from paddlepose.samples.finder import FinderSamples
 from paddlepose.samples.topdown import TopDownSamples
 
 _LOG = logging.getLogger(__name__)
@@ -78,9 +81,9 @@ class Job:
     def dataset(self) -> ModuleType:
         """The module of the data set. Raises ValueError: it has no whole pictures, and the network takes such."""
         module = plugins.find("datasets", self.config.dataset.dataset)
-        if self.config.kind == "bottom_up" and not hasattr(module, "pictures"):
+        if self.config.kind != "top_down" and not hasattr(module, "pictures"):
             raise ValueError(
-                f"DATASET.DATASET {self.config.dataset.dataset}: bottom-up networks need coco or crowdpose"
+                f"DATASET.DATASET {self.config.dataset.dataset}: {self.config.kind} networks need coco or crowdpose"
             )
         return module
 
@@ -95,11 +98,13 @@ class Job:
         return self.config.card(self.skeleton)
 
     @cached_property
-    def criterion(self) -> Heatmap | BottomUpLoss:
+    def criterion(self) -> Heatmap | BottomUpLoss | Centers:
         """What the network is trained on."""
         loss = self.config.loss
         if self.config.kind == "bottom_up":
             return BottomUpLoss(loss.heatmaps_loss_factor, loss.offsets_loss_factor)
+        if self.config.kind == "detector":
+            return Centers()
         return Heatmap(use_weight=loss.use_target_weight, hardest=loss.topk if loss.use_ohkm else None)
 
     def loader(self, *, train: bool) -> Loader:
@@ -123,9 +128,10 @@ class Job:
             world=world,
         )
 
-    def _samples(self, *, train: bool) -> TopDownSamples | BottomUpSamples:
-        if self.config.kind == "bottom_up":
-            return BottomUpSamples(self.pictures(train=train), self.card, self.config)
+    def _samples(self, *, train: bool) -> TopDownSamples | BottomUpSamples | FinderSamples:
+        if self.config.kind != "top_down":
+            kind = BottomUpSamples if self.config.kind == "bottom_up" else FinderSamples
+            return kind(self.pictures(train=train), self.card, self.config)
         records = self._training_records() if train else self.dataset.records(self.config.source(train=False))
         samples = TopDownSamples(records, self.card, self.config, train=train)
         if not len(samples):
@@ -168,7 +174,7 @@ class Job:
         _LOG.info("=> the teacher is %s", job.title)
         return Teacher(job.trained_network(path), job.card, self.card)
 
-    def training_criterion(self, samples: TopDownSamples | BottomUpSamples) -> Criterion:
+    def training_criterion(self, samples: TopDownSamples | BottomUpSamples | FinderSamples) -> Criterion:
         """What the network is trained on: the labels of `samples`, or these and a teacher's maps."""
         kd, teacher = self.config.kd, self.teacher
         if teacher is None:
@@ -244,12 +250,14 @@ class Job:
         source, folder = self.config.source(train=False), folder or self.folder
         if self.config.kind == "bottom_up":
             return {tag: self.dataset.picture_metric(source, folder, tag) for tag in ("regression", "final")}
+        if self.config.kind == "detector":
+            return {"": Found()}
         return {"": self.dataset.metric(source, folder, self.config.test)}
 
     @cached_property
     def test_data(self) -> Loader | list[ImageRecord]:
         """What is measured on: the loader of the test split, or for a bottom-up network its pictures."""
-        return self.pictures() if self.config.kind == "bottom_up" else self.loader(train=False)
+        return self.loader(train=False) if self.config.kind == "top_down" else self.pictures()
 
     @cached_property
     def rescorer(self) -> Rescorer | None:
@@ -260,11 +268,13 @@ class Job:
         options = self.config.rescore
         return rescoring.load(options.model_file, self.skeleton) if options.use and options.model_file else None
 
-    def predictor(self, network: Network, *, rescore: bool = True) -> TopDown | BottomUp:
+    def predictor(self, network: Network, *, rescore: bool = True) -> TopDown | BottomUp | Finder:
         """What finds poses with a network as TEST says; `rescore` as RESCORE says, or else with what its file has."""
         options = self.config.test
         if self.config.kind == "top_down":
             return TopDown(network, self.card, flip_test=options.flip_test)
+        if self.config.kind == "detector":
+            return Finder(network, self.card)
         use = rescore and self.config.rescore.use
         rescorer = (self.rescorer or getattr(network, "rescorer", None)) if use else None
         how = {"flip_test": options.flip_test, "scales": options.scale_factor, "rescorer": rescorer}
@@ -277,6 +287,8 @@ class Job:
         options, metrics, predictor = self.config.test, self.metrics(), self.predictor(network, rescore=rescore)
         if isinstance(predictor, BottomUp):
             result = evaluate.run_pictures(predictor, self.test_data, metrics, batch_size=options.batch_size)
+        elif isinstance(predictor, Finder):
+            result = evaluate.run_finder(predictor, self.test_data, metrics)
         else:
             result = evaluate.run(
                 predictor, self.test_data, metrics, criterion=self.criterion, watch=watch, bias=options.bias
