@@ -18,7 +18,7 @@ from paddlepose.samples.appearance import Appearance, changed, draw_appearance
 Floats = NDArray[np.float64]
 
 _SURE = 0.3  # score of a label below which a box is neither a person nor background
-_SHARE_OF_FOUR = 0.4  # of the samples that show four pictures
+_SHARE_OF_FOUR = 0.5  # of the samples that show four pictures
 _LEAST_VISIBLE = 0.35  # share of a box that must be inside the input; of less nobody can tell
 
 
