@@ -104,8 +104,10 @@ def test_pictures_are_told_by_suffix(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", sorted(PICTURE_SUFFIXES))
 def test_pictures_of_each_suffix_can_be_read(tmp_path, suffix):
-    """`.jfif` is JPEG by another name, `.avif` and `.jp2` are in OpenCV's wheels."""
+    """`.jfif` is JPEG by another name; OpenCV's wheels have `.jp2`, and newer ones `.avif`."""
     kind = ".jpg" if suffix == ".jfif" else suffix
+    if not cv2.haveImageWriter(f"a{kind}"):
+        pytest.skip(f"OpenCV {cv2.__version__} has no {kind}")
     picture = np.full((32, 48, 1 if suffix in (".pgm", ".pbm") else 3), 255, np.uint8)
     (tmp_path / f"a{suffix}").write_bytes(cv2.imencode(kind, picture)[1].tobytes())
     assert read_picture(tmp_path / f"a{suffix}").shape == (32, 48, 3)
