@@ -124,6 +124,11 @@ def test_lines_of_json_in_a_file_beside_results(deployed, photos, tmp_path):
     assert files(tmp_path / "here") == ["all.jsonl", "out/a_result.jpg", "out/a_result.json"]
 
 
+def test_frames_need_a_folder(deployed, photos):
+    with pytest.raises(ValueError, match="--frames: with --stream-json no pictures are written unless --out says"):
+        deployed("--img", photos, "--stream-json", "-", "--frames")
+
+
 def test_nobody_reads_the_lines(model, photos, monkeypatch):
     """As of `| head -1`: it is over, and other sources are not tried."""
 

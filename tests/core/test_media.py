@@ -75,6 +75,14 @@ def test_subfolders_are_looked_into_if_asked(folder):
         sources(str(folder.parent))
 
 
+def test_hidden_folders_and_drawn_frames_are_no_sources(folder):
+    for name in (".cache/e.jpg", "c_frames/00000000.jpg", "c_result.jsonl", "d_frames/00000000.jpg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    found = [str(path.relative_to(folder)) for path in sources(str(folder), recursive=True)]
+    assert found == ["a.png", "b.JPG", "c.mp4", "d_frames/00000000.jpg", "deep/d.jpg"]
+
+
 def test_what_is_skipped_is_counted_and_named(folder, caplog):
     caplog.set_level(logging.INFO)
     (folder / "a_result.jpg").touch()
