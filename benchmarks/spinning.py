@@ -21,7 +21,6 @@ WAYS = {
     "onnxruntime's own": (0, {}),
     "10 microseconds, as here": (0, {f"{SPIN}.spin_duration_us": "10"}),
     "50 microseconds": (0, {f"{SPIN}.spin_duration_us": "50"}),
-    "1 millisecond": (0, {f"{SPIN}.spin_duration_us": "1000"}),
     "none": (0, {f"{SPIN}.allow_spinning": "0"}),
     "one thread": (1, {}),
 }

@@ -124,6 +124,11 @@ def test_lines_of_json_in_a_file_beside_results(deployed, photos, tmp_path):
     assert files(tmp_path / "here") == ["all.jsonl", "out/a_result.jpg", "out/a_result.json"]
 
 
+def test_frames_need_a_folder(deployed, photos):
+    with pytest.raises(ValueError, match="--frames: with --stream-json no pictures are written unless --out says"):
+        deployed("--img", photos, "--stream-json", "-", "--frames")
+
+
 def test_nobody_reads_the_lines(model, photos, monkeypatch):
     """As of `| head -1`: it is over, and other sources are not tried."""
 
@@ -162,11 +167,11 @@ def test_a_table_does_not_take_an_inputs_place(deployed, photos, option):
 
 def test_a_whole_picture_is_taken_with_a_warning(deployed, photos, caplog):
     assert deployed("--img", photos, "--recursive") == 0
-    (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert "neither boxes nor a detector" in warning and "--bbox, --boxes or --detector" in warning
+    (warning,) = [record for record in caplog.records if "neither boxes nor a detector" in record.message]
+    assert warning.levelname == "WARNING" and "--bbox, --boxes or --detector" in warning.message
     caplog.clear()
     assert deployed("--img", photos / "a.png", "--bbox", "0,0,48,64") == 0
-    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "neither" not in caplog.text
 
 
 class Camera(BaseHTTPRequestHandler):

@@ -224,9 +224,11 @@ def test_wrong_sources_are_one_line(predictor, photos, source, message):
         (None, [0.5], "scores: they are those of boxes, and there are none"),
     ],
 )
-@pytest.mark.parametrize("form", ["array", "file"])
+@pytest.mark.parametrize("form", ["array", "file", "video"])
 def test_wrong_boxes_are_one_line(predictor, photos, form, boxes, scores, message):
-    source = {"array": PICTURE, "file": str(photos / "a.png")}[form]
+    source = {"array": PICTURE, "file": str(photos / "a.png"), "video": photos / "film.avi"}[form]
+    if form == "video":
+        write_video(source, frames=1)
     with pytest.raises(ValueError, match=re.escape(message)) as error:
         predictor(source, boxes, scores)
     assert "\n" not in str(error.value) and len(str(error.value)) < 200

@@ -84,7 +84,7 @@ def test_each_frame_stays_until_the_time_of_the_next(tmp_path, times, shown):
 
 def test_a_gap_of_hours_is_a_minute_in_the_film(tmp_path, caplog):
     assert film_of(tmp_path, [0, 90000.0, 90001.0], 1.0) == [0] * 60 + [1, 2]
-    assert "film: frame 1 comes 90000 s after the one before, a minute in the film" in caplog.text
+    assert "film: the film shows a minute of the 90000 s before frame 1" in caplog.text
 
 
 def test_frames_of_another_size_are_shown_too(tmp_path):

@@ -91,6 +91,8 @@ def run(predictor: TopDown | BottomUp, arguments: argparse.Namespace, **options:
     boxes = _box_source(arguments)
     found = _sources(arguments)
     out = arguments.out or (None if arguments.stream_json else _OUT)
+    if arguments.frames and not out:
+        raise ValueError("--frames: with --stream-json no pictures are written unless --out says where")
     stems = _stems(found, out, arguments)
     remove_unfinished(stem for stem in stems if stem)
     with _files_of_all(arguments) as files:

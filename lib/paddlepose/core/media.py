@@ -45,10 +45,11 @@ def sources(pattern: str, *, recursive: bool = False) -> list[Path]:
     if place.is_file():
         return [place]
     if place.is_dir():
-        found = place.rglob("*") if recursive else place.iterdir()
+        found = (path for path in place.glob("**/*" if recursive else "*") if not _is_hidden(path.relative_to(place)))
     else:
-        found = Path(place.anchor).glob(str(place.relative_to(place.anchor)))
-    files = sorted(path for path in found if not path.name.startswith(".") and path.is_file())
+        pattern_below = str(place.relative_to(place.anchor))
+        found = (path for path in Path(place.anchor).glob(pattern_below) if not _is_hidden(Path(path.name)))
+    files = sorted(path for path in found if path.is_file())
     known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
     accepted = [path for path in files if path.suffix.lower() in known and not _is_result(path)]
     _log_skipped(pattern, sorted(set(files) - set(accepted)))
@@ -59,8 +60,15 @@ def sources(pattern: str, *, recursive: bool = False) -> list[Path]:
     return accepted
 
 
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
 def _is_result(path: Path) -> bool:
-    """Whether a file is what an earlier run drew: poses of the same name lie beside it."""
+    """Whether a file is what an earlier run drew: poses of its name, or of its folder of frames, lie beside it."""
+    folder = path.parent
+    if folder.name.endswith("_frames"):
+        return folder.with_name(f"{folder.name.removesuffix('_frames')}_result.jsonl").is_file()
     return path.stem.endswith("_result") and any(path.with_suffix(s).is_file() for s in (".json", ".jsonl"))
 
 

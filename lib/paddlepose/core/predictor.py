@@ -54,17 +54,17 @@ class Predictor(ABC):
         """
         source = _resolved(source)
         if isinstance(source, Video):
-            return self._follow(source, boxes, scores)
+            return self._follow(source, _rows(boxes, scores, source.frame_size))
         if isinstance(source, list):
             return self._all(source, boxes, scores)
         picture, path = source
-        return self.look(picture, _rows(boxes, scores, picture), path=path)
+        return self.look(picture, _rows(boxes, scores, picture.shape[1::-1]), path=path)
 
-    def _follow(self, video: Video, boxes: Any, scores: Any) -> Iterator[Result]:
+    def _follow(self, video: Video, rows: Rows | None) -> Iterator[Result]:
         """The people in each frame of a video, with their numbers."""
         follow = follower(self.card.skeleton)
         for picture, number, time in video:
-            result = self.look(picture, _rows(boxes, scores, picture), path=video.path, frame=number, time=time)
+            result = self.look(picture, rows, path=video.path, frame=number, time=time)
             poses, ids = follow(result.poses, time)
             yield replace(result, poses=poses, ids=ids)
 
@@ -126,7 +126,7 @@ def _read_entry(number: int, item: Any, boxes: Any, scores: Any) -> tuple[Pictur
     """A picture of a list, where it is from, and the rows of its boxes. Raises ValueError: it is none, or they are."""
     with entry(f"picture {number} of the list"):
         picture, path = _read(item)
-        return picture, path, _rows(boxes, scores, picture)
+        return picture, path, _rows(boxes, scores, picture.shape[1::-1])
 
 
 def _each(values: Any, items: Sequence[Any], name: str) -> Sequence[Any]:
@@ -139,8 +139,11 @@ def _each(values: Any, items: Sequence[Any], name: str) -> Sequence[Any]:
     return values
 
 
-def _rows(boxes: Any, scores: Any, picture: Picture) -> Rows | None:
-    """Rows (N, 5) of the boxes given for a picture; None where none are. Raises ValueError: they cannot be boxes."""
+def _rows(boxes: Any, scores: Any, size: tuple[int, int]) -> Rows | None:
+    """Rows (N, 5) of the boxes given for a picture of (width, height); None where none are.
+
+    Raises ValueError: they cannot be boxes.
+    """
     if boxes is None:
         if scores is not None:
             raise ValueError("scores: they are those of boxes, and there are none")
@@ -149,7 +152,6 @@ def _rows(boxes: Any, scores: Any, picture: Picture) -> Rows | None:
     if (given.shape[-1:] != (4,) and given.size) or given.ndim > 2:
         raise ValueError(f"boxes: expected shape (N, 4), x, y, width, height of each, got {given.shape}")
     given = given.reshape(-1, 4)
-    size = picture.shape[1::-1]
     for i, box in enumerate(given):
         shows = np.isfinite(box).all() and (box[2:] > 0).all() and ((box[:2] < size) & (box[:2] + box[2:] > 0)).all()
         if not shows:

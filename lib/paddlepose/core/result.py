@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, overload
@@ -98,7 +99,7 @@ class Result:
         """Names of the K joints."""
         return self.skeleton.joints
 
-    @property
+    @cached_property
     def boxes(self) -> Floats:
         """Boxes (N, 4: x, y, width, height): those that were used, else such as lie around the joints."""
         if self.used is not None:

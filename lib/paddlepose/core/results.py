@@ -132,17 +132,13 @@ class _Film:
 
     def add(self, frame: Frame) -> None:
         """Show a frame from its time on."""
-        place, most = round(frame.time * self._rate), round(_LONGEST * self._rate)
+        place = round(frame.time * self._rate)
         if self._shown is not None:
-            if place - self._place > most:
-                late = frame.time - self._place / self._rate
-                _LOG.warning(
-                    "%s: frame %d comes %.0f s after the one before, a minute in the film",
-                    self._stem,
-                    frame.number,
-                    late,
-                )
-            for _ in range(min(place - self._place, most)):
+            gap, most = place - self._place, round(_LONGEST * self._rate)
+            if gap > most:
+                about = self._stem, gap / self._rate, frame.number
+                _LOG.warning("%s: the film shows a minute of the %.0f s before frame %d", *about)
+            for _ in range(min(gap, most)):
                 self._writer.write(self._shown)
         same_size = frame.picture.shape[1::-1] == self._size  # OpenCV leaves others out
         self._shown = frame.picture if same_size else cv2.resize(frame.picture, self._size)

@@ -11,7 +11,7 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         """Begin the file with a line of titles."""
-        self._file = path.open("w", newline="")
+        self._file = path.open("w", newline="", encoding="utf-8")
         self._rows = csv.writer(self._file, lineterminator="\n")
         self._rows.writerow(COLUMNS)
         self.keep()
