@@ -19,6 +19,8 @@ from paddlepose.core.types import Pairs
 # What exports call the parts of a set, and what they are called here.
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
+IN_TWO_SPLITS = "images that two splits have"
+
 _EXAMPLES = 5  # of what is left out
 
 Floats = NDArray[np.float64]
@@ -98,7 +100,10 @@ def merged(pictures: Iterable[Picture], notes: Counter[str]) -> list[Picture]:
                 for one, other in zip(first.people, picture.people, strict=True)
             )
             notes["images that are labelled twice alike"] += same
-            found[picture.path] = first if same else replace(first, others=(*first.others, picture.people))
+            notes[IN_TWO_SPLITS] += first.split != picture.split
+            split = first.split if first.split == picture.split else None
+            others = first.others if same else (*first.others, picture.people)
+            found[picture.path] = replace(first, split=split, others=others)
     return list(found.values())
 
 

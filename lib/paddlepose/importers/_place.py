@@ -107,7 +107,10 @@ def opened(path: Path, beside: Path) -> Iterator[Place]:
         beside.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".import-", dir=beside) as folder:
             _unpack(path, Path(folder))
-            yield Place(Path(folder))
+            try:
+                yield Place(Path(folder))
+            except ValueError as error:
+                raise ValueError(str(error).replace(folder, str(path))) from error
 
 
 def _unpack(path: Path, folder: Path) -> None:

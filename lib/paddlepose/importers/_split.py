@@ -52,9 +52,8 @@ def split(
         if picture.split != "test":
             groups[group_of(picture)].append(picture)
     if len(groups) < 2:
-        raise ValueError(
-            f"{len(groups)} group of images: at least two are needed, one to train on and one to measure on"
-        )
+        needed = "at least two groups of images are needed, one to train on and one to measure on"
+        raise ValueError(f"{needed}; there are {len(groups)}")
     chosen = _chosen({name: len(group) for name, group in groups.items()}, share or USUAL_SHARE, seed)
     in_val = {picture.path for name in chosen for picture in groups[name]}
     train = [replace(one, split="val" if one.path in in_val else "train") for one in pictures if one.split != "test"]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from paddlepose.core.fields import key
 from paddlepose.core.files import read_json
 from paddlepose.importers import Found, LeftOut, Person, Picture, merged, split_of
 from paddlepose.importers._place import Place
@@ -87,7 +86,7 @@ def _pictures(path: Path, labels: Labels, place: Place, left_out: LeftOut) -> It
 def _crowded(path: Path, labels: Labels) -> frozenset[int]:
     """Numbers of images in which there is more than one rectangle."""
     rows = read_json(path)["annotations"]
-    rectangles = Counter(labels.numbers[key(row["image_id"], "image_id")] for row in rows if not row.get("keypoints"))
+    rectangles = Counter(labels.number(row["image_id"]) for row in rows if not row.get("keypoints"))
     return frozenset(number for number, count in rectangles.items() if count > 1)
 
 

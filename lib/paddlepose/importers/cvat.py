@@ -7,7 +7,7 @@ their group, or by the box around them; a shape of several points is a person, w
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -25,6 +25,8 @@ TITLE = "CVAT XML"
 
 Element = ElementTree.Element
 Sides = tuple[float, float, float, float]
+
+VIDEO = "frames of videos, whose neighbours are alike; --group-by keeps those of one video in one split"
 
 _TAG = re.compile(r"<(line|circle)\b([^>]*)>")  # of a skeleton's drawing
 _ATTRIBUTE = re.compile(r"([\w-]+)=[\"']([^\"']*)[\"']")
@@ -45,6 +47,7 @@ class _Frame:
     size: tuple[int, int] | None
     split: str | None
     shapes: list[tuple[Element, str, str | None]] = field(default_factory=list)
+    is_video: bool = False
 
 
 def find(place: Place) -> list[Path]:
@@ -61,27 +64,32 @@ def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
             skeletons |= _skeletons(root)
             for frame in _frames(root):
                 if picture := place.picture(frame.name, path):
-                    frames.append((picture, frame))
+                    frames.append((picture, frame, path))
                 else:
                     left_out.add("images that are missing", frame.name)
-    shapes = [shape for _, frame in frames for shape, _, _ in frame.shapes]
-    people, has_names = _pointed, True
-    if any(shape.tag == "skeleton" for shape in shapes):
-        people = _jointed
-    elif any(_is_several(shape) for shape in shapes):
-        people, has_names = _numbered, False
+    people = _people([shape for _, frame, _ in frames for shape, _, _ in frame.shapes])
     sheets = []
-    for picture, frame in frames:
-        with entry(frame.name):
-            sheets.append(Sheet(picture, people(frame, wanted, left_out, picture), frame.size, frame.split))
+    for picture, frame, path in frames:
+        with entry(f"{path}: {frame.name}"):
+            bodies = people(frame, wanted, left_out, picture)
+            sheets.append(Sheet(picture, bodies, frame.size, frame.split))
     taken = choose(Counter(body.category for sheet in sheets for body in sheet.bodies if body.category), wanted, TITLE)
     described = {skeletons[label] for label in taken if label in skeletons}
     if len(described) > 1:
         labels = ", ".join(f"'{label}'" for label in sorted(taken))
         raise ValueError(f"{TITLE}: skeletons {labels} have different joints; choose one with --category")
-    sheets = sheets if has_names else _of_one_length(sheets, left_out)
+    sheets = _of_one_length(sheets, left_out) if people is _numbered else sheets
     found = ordered(TITLE, sheets, sorted(taken), left_out, skeleton=next(iter(described), ((), ())))
-    return replace(found, has_names=has_names)
+    found.notes[VIDEO] += sum(frame.is_video for _, frame, _ in frames)
+    return replace(found, has_names=people is not _numbered)
+
+
+def _people(shapes: Sequence[Element]) -> Callable[[_Frame, Sequence[str], LeftOut, Path], list[Body]]:
+    """How people are labelled: by skeletons, else by shapes of several points, else by single points."""
+    if any(shape.tag == "skeleton" for shape in shapes):
+        return _jointed
+    several = any(shape.tag == "points" and ";" in shape.get("points", "") for shape in shapes)
+    return _numbered if several else _pointed
 
 
 def _parse(path: Path) -> Element:
@@ -120,7 +128,7 @@ def _frames(root: Element) -> Iterator[_Frame]:
     for image in root.iter("image"):
         subset = image.get("subset", "")
         size = (int(image.get("width")), int(image.get("height"))) if image.get("width") else None
-        shapes = [(shape, shape.get("label"), shape.get("group_id")) for shape in image]
+        shapes = [(shape, shape.attrib["label"], shape.get("group_id")) for shape in image]
         yield _Frame(f"{subset}/{image.attrib['name']}".lstrip("/"), size, split_of(subset), shapes)
     sizes = {(int(size.findtext("width")), int(size.findtext("height"))) for size in root.iter("original_size")}
     frames: dict[tuple[str, int], _Frame] = {}
@@ -133,8 +141,8 @@ def _frames(root: Element) -> Iterator[_Frame]:
                 tasks[key].add(track.get("task_id"))
                 name = f"{subset}/frame_{key[1]:06d}".lstrip("/")
                 size = next(iter(sizes)) if len(sizes) == 1 else None
-                frame = frames.setdefault(key, _Frame(name, size, split_of(subset)))
-                frame.shapes.append((shape, track.get("label"), group))
+                frame = frames.setdefault(key, _Frame(name, size, split_of(subset), is_video=True))
+                frame.shapes.append((shape, track.attrib["label"], group))
     if any(len(numbers) > 1 for numbers in tasks.values()):
         raise ValueError("has several videos, whose frames have the same names; export each task by itself")
     yield from frames.values()
@@ -193,13 +201,10 @@ def _joints(shape: Element) -> list[Joint]:
     return [(x, y, 1 if shape.get("occluded") == "1" else 2) for x, y in pairs]
 
 
-def _is_several(shape: Element) -> bool:
-    return shape.tag == "points" and ";" in shape.get("points", "")
-
-
 def _of_one_length(sheets: Sequence[Sheet], left_out: LeftOut) -> list[Sheet]:
     """People without those who have another number of joints than most."""
-    usual = Counter(len(body.joints) for sheet in sheets for body in sheet.bodies).most_common(1)[0][0]
+    lengths = Counter(len(body.joints) for sheet in sheets for body in sheet.bodies)
+    usual = max(lengths, key=lambda length: lengths[length])
     made = []
     for sheet in sheets:
         bodies = [body for body in sheet.bodies if len(body.joints) == usual]

@@ -76,8 +76,8 @@ def _image_names(data: Mapping[str, Any]) -> Iterator[str]:
     texts = [
         value for key, value in sorted(data.items(), key=lambda item: item[0] != "image") if isinstance(value, str)
     ]
-    text = next((text for text in texts if _IMAGE.search(text)), None)
-    if text is None:
+    text = next((text for text in texts if _IMAGE.search(text)), data.get("image"))
+    if not isinstance(text, str):
         raise ValueError("its 'data' name no image")
     address = urlparse(text)
     name = parse_qs(address.query).get("d", [address.path])[0] if "?d=" in text or "://" in text else text
@@ -95,7 +95,7 @@ def _views(task: Mapping[str, Any], left_out: LeftOut) -> list[dict[Any, Region]
     done = [one for one in objects("task", kept, "'annotations'") if not one.get("was_cancelled")]
     left_out.add("annotations that were skipped", number=len(kept) - len(done))
     done.sort(key=lambda one: not one.get("ground_truth"))
-    return [_regions(one.get("result") or []) for one in done]
+    return [_regions(objects("annotation", one.get("result") or [], "'result'")) for one in done]
 
 
 def _regions(rows: Sequence[Mapping[str, Any]]) -> dict[Any, Region]:

@@ -15,6 +15,7 @@ from paddlepose.core.files import entry, read_json
 from paddlepose.importers import Found, LeftOut
 from paddlepose.importers._gather import Box, Point, Sheet, gather, ordered
 from paddlepose.importers._place import Place
+from paddlepose.metrics.labels import objects
 
 TITLE = "labelme"
 
@@ -33,7 +34,12 @@ def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
             if (picture := place.picture(content["imagePath"], path)) is None:
                 left_out.add("images that are missing", content["imagePath"])
                 continue
-            bodies = gather(list(_shapes(content["shapes"], left_out, picture)), wanted, left_out, picture)
+            bodies = gather(
+                list(_shapes(objects("it", content["shapes"], "'shapes'"), left_out, picture)),
+                wanted,
+                left_out,
+                picture,
+            )
             size = numbers([content.get("imageWidth"), content.get("imageHeight")], 2, "imageWidth and imageHeight")
             sheets.append(Sheet(picture, bodies, None if np.isnan(size).any() else (int(size[0]), int(size[1]))))
     return ordered(TITLE, sheets, wanted, left_out)

@@ -4,7 +4,7 @@ Ultralytics, Roboflow and CVAT write it. Newer files have the joints' names (`kp
 number. Paths of another machine are read as far as they are found below the file's folder.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from paddlepose.core.files import entry
 from paddlepose.core.limits import MOST_JOINTS
 from paddlepose.core.types import Pairs
 from paddlepose.datasets._skeleton import COCO
-from paddlepose.importers import SPLITS, Floats, Found, LeftOut, Person, Picture
+from paddlepose.importers import IN_TWO_SPLITS, SPLITS, Floats, Found, LeftOut, Person, Picture
 from paddlepose.importers._facts import upright_size
 from paddlepose.importers._gather import choose
 from paddlepose.importers._place import Place
@@ -44,10 +44,16 @@ def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
         config = _config(path)
         joints, columns = _shape(config)
         names = _by_number(config["names"])
-        images = list(dict.fromkeys(_images(config, place, path, left_out)))
-        if not images:
+        splits = defaultdict(set)
+        for picture, split in _images(config, place, path, left_out):
+            splits[picture].add(split)
+        if not splits:
             raise ValueError("none of the folders and lists that it names as train, val and test holds an image")
-    found = [(picture, split, _rows(picture, place, (joints, columns), left_out)) for picture, split in images]
+    notes = Counter({IN_TWO_SPLITS: sum(len(chosen) > 1 for chosen in splits.values())})
+    found = [
+        (picture, min(chosen) if len(chosen) == 1 else None, _rows(picture, place, (joints, columns), left_out))
+        for picture, chosen in splits.items()
+    ]
     counts = Counter(names.get(number, str(number)) for _, _, rows in found for number, _ in rows)
     taken = choose(counts, wanted, path)
     pictures = [
@@ -68,6 +74,7 @@ def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
             flip_pairs=pairs,
             has_names=bool(labels),
             left_out=left_out,
+            notes=notes,
         )
 
 
@@ -75,7 +82,7 @@ def _config(path: Path) -> Mapping[str, Any]:
     try:
         config = yaml.safe_load(path.read_bytes())
     except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from error
+        raise ValueError(f"not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(config, Mapping):
         raise ValueError(f"expected keys and values, got {short(config)}")
     return config
@@ -160,7 +167,8 @@ def _pairs(config: Mapping[str, Any], joints: int) -> Pairs | None:
     order = config.get("flip_idx")
     if not order:
         return None
-    if sorted(order) != list(range(joints)) or any(order[order[i]] != i for i in range(joints)):
+    whole = isinstance(order, list) and all(type(number) is int for number in order)
+    if not whole or sorted(order) != list(range(joints)) or any(order[order[i]] != i for i in range(joints)):
         raise ValueError(
             f"flip_idx: expected for each of {joints} joints the number of its counterpart, got {short(order)}"
         )
