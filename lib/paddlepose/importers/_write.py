@@ -19,6 +19,7 @@ from paddlepose.importers import Found, Person, Picture, _agreement, _experiment
 from paddlepose.importers._facts import UNREADABLE, facts
 from paddlepose.metrics.labels import OUTLINE_SHARE
 
+_MOST_PLACE = 1e6  # pixels from the image's corner; nobody is labelled farther away
 _DIGITS = 3  # of a place in pixels
 
 _BOXES = "boxes taken from the joints"
@@ -31,14 +32,21 @@ def usable(found: Found) -> list[Picture]:
     """
     kept = []
     for picture in found.pictures:
-        if not any(_has_joints(person) for person in picture.people):
+        near = [person for person in picture.people if _is_near(person)]
+        found.left_out.add("people at absurd places", picture.path.name, len(picture.people) - len(near))
+        if not any(_has_joints(person) for person in near):
             found.left_out.add("images without people", picture.path.name)
         elif size := _size(picture, found):
-            people = [_complete(person, size, found.notes) for person in picture.people]
+            people = [_complete(person, size, found.notes) for person in near]
             kept.append(replace(picture, size=size, people=people))
     if not kept:
         raise ValueError("\n".join(["no image with people is left; left out are:", *found.left_out.lines()]))
     return sorted(kept, key=lambda picture: str(picture.path))
+
+
+def _is_near(person: Person) -> bool:
+    places = np.concatenate([person.joints[:, :2].ravel(), () if person.box is None else person.box])
+    return bool((np.abs(places) < _MOST_PLACE).all())
 
 
 def _has_joints(person: Person) -> bool:
