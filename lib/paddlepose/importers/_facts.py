@@ -44,5 +44,5 @@ def upright_size(path: Path, left_out: LeftOut) -> Size | None:
     try:
         return facts(path).upright
     except ValueError:
-        left_out.add(UNREADABLE, path)
+        left_out.add(UNREADABLE, path.name)
         return None

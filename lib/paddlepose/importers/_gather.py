@@ -59,7 +59,7 @@ class Sheet:
     others: Sequence[Sequence[Body]] = ()
 
 
-def gather(shapes: Sequence[Point | Box], wanted: Sequence[str], left_out: LeftOut, where: Path) -> list[Body]:
+def gather(shapes: Sequence[Point | Box], wanted: Sequence[str], left_out: LeftOut, where: str) -> list[Body]:
     """People of one image: points that share an owner, or lie in one box, or are all there is.
 
     A point without an owner that lies in several boxes (of the `wanted` categories, if there are any) is nobody's.
@@ -93,7 +93,7 @@ def _body(box: Box | None) -> Body:
     return Body(category=box.name, box=(*box.corner, *box.size)) if box else Body()
 
 
-def _put(body: Body, point: Point, left_out: LeftOut, where: Path) -> None:
+def _put(body: Body, point: Point, left_out: LeftOut, where: str) -> None:
     if point.name in body.joints:
         left_out.add("joints that a person already has", where)
     else:
@@ -128,15 +128,15 @@ def ordered(
     taken = choose(counts, wanted, tool)
     names = tuple(skeleton[0]) or _order(bodies, taken)
 
-    def people(group: Sequence[Body], where: Path) -> list[Person]:
+    def people(group: Sequence[Body], where: str) -> list[Person]:
         chosen = [body for body in group if body.category in taken or not body.category]
         left_out.add("people of other categories", where, len(group) - len(chosen))
         return [_person(body, names) for body in chosen]
 
     pictures = []
     for sheet in sheets:
-        others = [people(other, sheet.path) for other in sheet.others]
-        pictures.append(Picture(sheet.path, people(sheet.bodies, sheet.path), sheet.size, sheet.split, others=others))
+        first, *others = (people(group, sheet.path.name) for group in (sheet.bodies, *sheet.others))
+        pictures.append(Picture(sheet.path, first, sheet.size, sheet.split, others=others))
     notes: Counter[str] = Counter()
     category = min(taken, default=PEOPLE)
     return Found(tool, category, names, merged(pictures, notes), skeleton[1], left_out=left_out, notes=notes)

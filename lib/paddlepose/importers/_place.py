@@ -1,6 +1,7 @@
 """The folder, file or zip archive that is imported, and the images in it."""
 
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -8,12 +9,14 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from paddlepose.core.image import PICTURE_SUFFIXES
 
 _LABEL_FOLDERS = ("annotations", "annot", "labels", "json")  # beside which, not in which, the images lie
 _LABEL_SUFFIXES = frozenset({".json", ".xml", ".yaml", ".yml", ".txt", ".mat"})
+_WORD = re.compile(rb'["<\n]([a-zA-Z_]+)')
 _HIDDEN = (".", "__MACOSX")
 
 # A zip archive of labels and images that unpacks to more than this many times its size is damaged or malicious: JSON
@@ -30,23 +33,22 @@ class Place:
         self.root, self._only = root, only
         self.files = sorted(_files(root))
         self._known = {*self.files, *(folder for path in self.files for folder in path.parents)}
+        self._pictures = [path for path in self.files if path.suffix.lower() in PICTURE_SUFFIXES]
+        self._words = cache(_words)
         self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
-        for path in self.files:
-            if path.suffix.lower() in PICTURE_SUFFIXES:
-                for name in (path.name, path.stem):
-                    self._by_name[name].append(path)
+        for path in self._pictures:
+            for name in (path.name, path.stem):
+                self._by_name[name].append(path)
 
     def labels(self, *suffixes: str, words: tuple[str, ...] = ()) -> list[Path]:
-        """Files with these suffixes that hold all the words; of a named file only this one, if it does."""
+        """Files with these suffixes that have all the words as keys or tags; where a file is named, no other."""
         files = [self._only] if self._only else self.files
         chosen = [path for path in files if path.suffix.lower() in suffixes]
-        marks = [word.encode() for word in words]
-        return [path for path in chosen if all(mark in path.read_bytes() for mark in marks)] if marks else chosen
+        return [path for path in chosen if set(words) <= self._words(path)] if words else chosen
 
     def pictures(self, folder: Path) -> list[Path]:
         """All images in a folder and its subfolders."""
-        inside = (path for path in self.files if folder in path.parents)
-        return [path for path in inside if path.suffix.lower() in PICTURE_SUFFIXES]
+        return [path for path in self._pictures if folder in path.parents]
 
     def picture(self, name: str, labels: Path) -> Path | None:
         """The image that a file of labels names: at that path, or else where most of the path's end agrees.
@@ -55,9 +57,10 @@ class Place:
         """
         pure = PurePosixPath(name.replace("\\", "/"))
         for folder in (labels.parent, self.root):
-            if (path := Path(os.path.normpath(folder / pure))) in self._known:
+            if (path := Path(os.path.normpath(folder / pure))) in self._by_name.get(path.name, ()):
                 return path
-        ranks = {path: (_common_end(path, pure), path.parent.name in labels.stem) for path in self._by_name[pure.name]}
+        found = self._by_name.get(pure.name, ())
+        ranks = {path: (_common_end(path, pure), path.parent.name in labels.stem) for path in found}
         best = [path for path, rank in ranks.items() if rank == max(ranks.values())]
         if best[1:]:
             files = " and ".join(str(path.relative_to(self.root)) for path in best[:2])
@@ -83,6 +86,11 @@ def _files(root: Path) -> Iterator[Path]:
         seen.add(real)
 
 
+def _words(path: Path) -> frozenset[str]:
+    """Words at the start of a text in quotes, of a tag or of a line: the keys of JSON and YAML and the tags of XML."""
+    return frozenset(word.decode() for word in _WORD.findall(b"\n" + path.read_bytes()))
+
+
 def _common_end(path: Path, pure: PurePosixPath) -> int:
     """Folders that two paths have in common, counted from the file's name."""
     pairs = list(zip(path.parts[-2::-1], pure.parts[-2::-1], strict=False))
@@ -101,8 +109,9 @@ def opened(path: Path, beside: Path) -> Iterator[Place]:
     if path.is_dir():
         yield Place(path)
     elif not zipfile.is_zipfile(path):
-        folder = path.parent
-        yield Place(folder.parent if folder.name.lower() in _LABEL_FOLDERS else folder, path)
+        file = path.absolute()
+        folder = file.parent
+        yield Place(folder.parent if folder.name.lower() in _LABEL_FOLDERS else folder, file)
     else:
         beside.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".import-", dir=beside) as folder:

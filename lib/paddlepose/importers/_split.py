@@ -47,6 +47,8 @@ def split(
     stated = {picture.split for picture in pictures}
     if share is None and {"train", "val"} <= stated:
         return [replace(picture, split=picture.split or "train") for picture in pictures]
+    if stated == {"test"}:  # a name alone, of a set that has nothing else
+        pictures = [replace(picture, split=None) for picture in pictures]
     groups = defaultdict(list)
     for picture in pictures:
         if picture.split != "test":

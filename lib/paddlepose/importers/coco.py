@@ -23,8 +23,8 @@ _LABEL_STUDIO = b'"contributor": "Label Studio"'
 
 def find(place: Place) -> list[Path]:
     """JSON files with images and categories: those with joints, if any has."""
-    words = ('"images"', '"categories"')
-    return place.labels(".json", words=(*words, '"keypoints"')) or place.labels(".json", words=words)
+    words = ("images", "categories")
+    return place.labels(".json", words=(*words, "keypoints")) or place.labels(".json", words=words)
 
 
 def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
@@ -72,7 +72,7 @@ def _pictures(path: Path, labels: Labels, place: Place, left_out: LeftOut) -> It
             people[annotation.image].append(_person(annotation))
         else:
             left_out.add("people without joints", labels.images[annotation.image].file_name)
-    split = split_of(f"{path.stem} {path.parent.name}")
+    split = split_of(str(path.relative_to(place.root).with_suffix("")))
     for number, image in labels.images.items():
         if number in crowded:
             reason = "images of several people, whom Label Studio's COCO export makes one: export JSON"

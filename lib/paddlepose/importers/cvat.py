@@ -52,7 +52,7 @@ class _Frame:
 
 def find(place: Place) -> list[Path]:
     """XML files of CVAT's form."""
-    return place.labels(".xml", words=("<annotations", "<version"))
+    return place.labels(".xml", words=("annotations", "version", "meta"))
 
 
 def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
@@ -71,7 +71,7 @@ def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
     sheets = []
     for picture, frame, path in frames:
         with entry(f"{path}: {frame.name}"):
-            bodies = people(frame, wanted, left_out, picture)
+            bodies = people(frame, wanted, left_out, picture.name)
             sheets.append(Sheet(picture, bodies, frame.size, frame.split))
     taken = choose(Counter(body.category for sheet in sheets for body in sheet.bodies if body.category), wanted, TITLE)
     described = {skeletons[label] for label in taken if label in skeletons}
@@ -84,7 +84,7 @@ def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
     return replace(found, has_names=people is not _numbered)
 
 
-def _people(shapes: Sequence[Element]) -> Callable[[_Frame, Sequence[str], LeftOut, Path], list[Body]]:
+def _people(shapes: Sequence[Element]) -> Callable[[_Frame, Sequence[str], LeftOut, str], list[Body]]:
     """How people are labelled: by skeletons, else by shapes of several points, else by single points."""
     if any(shape.tag == "skeleton" for shape in shapes):
         return _jointed
@@ -148,7 +148,7 @@ def _frames(root: Element) -> Iterator[_Frame]:
     yield from frames.values()
 
 
-def _jointed(frame: _Frame, wanted: Sequence[str], left_out: LeftOut, where: Path) -> list[Body]:
+def _jointed(frame: _Frame, wanted: Sequence[str], left_out: LeftOut, where: str) -> list[Body]:
     """People of a frame's skeletons; points beside them are nobody's."""
     left_out.add("points that are of no skeleton", where, sum(shape.tag == "points" for shape, _, _ in frame.shapes))
     bodies = []
@@ -158,7 +158,7 @@ def _jointed(frame: _Frame, wanted: Sequence[str], left_out: LeftOut, where: Pat
     return bodies
 
 
-def _numbered(frame: _Frame, wanted: Sequence[str], left_out: LeftOut, where: Path) -> list[Body]:
+def _numbered(frame: _Frame, wanted: Sequence[str], left_out: LeftOut, where: str) -> list[Body]:
     """People of a frame's shapes of several points, which are their joints in order."""
     return [
         Body({f"joint_{i + 1}": joint for i, joint in enumerate(_joints(shape))}, label, box)
@@ -166,7 +166,7 @@ def _numbered(frame: _Frame, wanted: Sequence[str], left_out: LeftOut, where: Pa
     ]
 
 
-def _pointed(frame: _Frame, wanted: Sequence[str], left_out: LeftOut, where: Path) -> list[Body]:
+def _pointed(frame: _Frame, wanted: Sequence[str], left_out: LeftOut, where: str) -> list[Body]:
     """People of a frame's single points, each labelled by its joint's name."""
     shapes = []
     for shape, label, group in frame.shapes:
@@ -209,7 +209,7 @@ def _of_one_length(sheets: Sequence[Sheet], left_out: LeftOut) -> list[Sheet]:
     for sheet in sheets:
         bodies = [body for body in sheet.bodies if len(body.joints) == usual]
         left_out.add(
-            f"people who do not have {usual} points, as most have", sheet.path, len(sheet.bodies) - len(bodies)
+            f"people who do not have {usual} points, as most have", sheet.path.name, len(sheet.bodies) - len(bodies)
         )
         made.append(replace(sheet, bodies=bodies))
     return made

@@ -33,7 +33,7 @@ _UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # what the tool puts before the name o
 
 def find(place: Place) -> list[Path]:
     """JSON files with key points."""
-    return place.labels(".json", words=('"keypointlabels"',)) or place.labels(".json", words=('"keypoint"', '"result"'))
+    return place.labels(".json", words=("keypointlabels",)) or place.labels(".json", words=("keypoint", "result"))
 
 
 def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
@@ -60,14 +60,15 @@ def _sheet(task: Mapping[str, Any], place: Place, path: Path, left_out: LeftOut,
         left_out.add("images that are missing", names[0])
         return None
     if any(region.get("image_rotation") for region in regions):
-        left_out.add("images that were turned in Label Studio", picture)
+        left_out.add("images that were turned in Label Studio", picture.name)
         return None
     stated = {(region.get("original_width"), region.get("original_height")) for region in regions}
     known = len(stated) == 1 and None not in (size := next(iter(stated)))
     size = tuple(map(int, numbers(size, 2, "original_width and height"))) if known else upright_size(picture, left_out)
     if size is None:
         return None
-    people = [gather(list(_shapes(view, size, left_out, picture)), wanted, left_out, picture) for view in views]
+    name = picture.name
+    people = [gather(list(_shapes(view, size, left_out, name)), wanted, left_out, name) for view in views]
     return Sheet(picture, people[0] if people else [], size, others=people[1:])
 
 
@@ -94,7 +95,7 @@ def _views(task: Mapping[str, Any], left_out: LeftOut) -> list[dict[Any, Region]
         return [{i: row for i, row in enumerate(flat) if any(key in row for key in _LABELS)}]
     done = [one for one in objects("task", kept, "'annotations'") if not one.get("was_cancelled")]
     left_out.add("annotations that were skipped", number=len(kept) - len(done))
-    done.sort(key=lambda one: not one.get("ground_truth"))
+    done.sort(key=lambda one: (not one.get("ground_truth"), not one.get("result")))
     return [_regions(objects("annotation", one.get("result") or [], "'result'")) for one in done]
 
 
@@ -112,7 +113,7 @@ def _regions(rows: Sequence[Mapping[str, Any]]) -> dict[Any, Region]:
 
 
 def _shapes(
-    regions: Mapping[Any, Region], size: tuple[int, int], left_out: LeftOut, where: Path
+    regions: Mapping[Any, Region], size: tuple[int, int], left_out: LeftOut, where: str
 ) -> Iterator[Point | Box]:
     """The key points and rectangles among an image's regions, in pixels."""
     owners = _owners(regions)

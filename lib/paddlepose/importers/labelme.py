@@ -22,7 +22,7 @@ TITLE = "labelme"
 
 def find(place: Place) -> list[Path]:
     """JSON files with shapes of an image."""
-    return place.labels(".json", words=('"shapes"', '"imagePath"'))
+    return place.labels(".json", words=("shapes", "imagePath"))
 
 
 def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
@@ -34,18 +34,14 @@ def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
             if (picture := place.picture(content["imagePath"], path)) is None:
                 left_out.add("images that are missing", content["imagePath"])
                 continue
-            bodies = gather(
-                list(_shapes(objects("it", content["shapes"], "'shapes'"), left_out, picture)),
-                wanted,
-                left_out,
-                picture,
-            )
+            rows = objects("it", content["shapes"], "'shapes'")
+            bodies = gather(list(_shapes(rows, left_out, picture.name)), wanted, left_out, picture.name)
             size = numbers([content.get("imageWidth"), content.get("imageHeight")], 2, "imageWidth and imageHeight")
             sheets.append(Sheet(picture, bodies, None if np.isnan(size).any() else (int(size[0]), int(size[1]))))
     return ordered(TITLE, sheets, wanted, left_out)
 
 
-def _shapes(rows: Sequence[Mapping[str, Any]], left_out: LeftOut, where: Path) -> Iterator[Point | Box]:
+def _shapes(rows: Sequence[Mapping[str, Any]], left_out: LeftOut, where: str) -> Iterator[Point | Box]:
     """The points and rectangles among an image's shapes; other kinds are counted."""
     for i, row in enumerate(rows):
         with entry(f"shape {i}"):

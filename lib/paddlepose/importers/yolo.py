@@ -136,7 +136,7 @@ def _rows(picture: Path, place: Place, shape: tuple[int, int], left_out: LeftOut
             if not np.isfinite(values).all():
                 raise ValueError("expected numbers, got one that is not finite")
             if len(values) == _BOX:
-                left_out.add("people without joints", picture)
+                left_out.add("people without joints", picture.name)
                 continue
             if len(values) - _BOX - shape[0] * shape[1] not in (0, 1):
                 wants = f"{_BOX + shape[0] * shape[1]} numbers for kpt_shape {list(shape)}"
