@@ -50,7 +50,7 @@ def test_published_checkpoint_golden(golden, golden_weights, tmp_path, capsys, t
     assert use in capsys.readouterr().out
     converted = tmp_path / f"{name.split('.pth')[0]}.pdparams"
 
-    found, card = weights.read(converted)
+    found, card, _ = weights.read(converted)
     network = network_class(card.model)
     model = network(**network.arguments_from({key: value.shape for key, value in found.items()}))
     weights.load(model, converted)
@@ -82,7 +82,7 @@ def test_bottom_up_checkpoint_golden(golden, golden_weights, tmp_path, capsys, t
     write_torch(state, tmp_path / "model_best.pth.tar")
     assert main(["convert", str(tmp_path / "model_best.pth.tar")]) == 0
     assert f"{experiment}.yaml" in capsys.readouterr().out
-    _, card = weights.read(tmp_path / "model_best.pdparams")
+    _, card, _ = weights.read(tmp_path / "model_best.pdparams")
     assert (card.kind, card.model, card.rgb) == ("bottom_up", "regression_hrnet", True)
 
     assert main(["convert", str(tmp_path / "model_best.pdparams"), "--out", str(tmp_path / "back.pth")]) == 0
@@ -151,9 +151,9 @@ def test_the_card_is_compared(tmp_path, caplog):
     """Weights that were trained on other colours are measured with a warning."""
     model = network_class("hourglass")(16, 1, 8)
     assert main(["convert", str(ASSETS / "hourglass_zip.pth"), "--out", str(tmp_path / "a.pdparams")]) == 0
-    _, card = weights.read(tmp_path / "a.pdparams")
+    _, card, _ = weights.read(tmp_path / "a.pdparams")
     with caplog.at_level(logging.WARNING):
         weights.load(model, tmp_path / "a.pdparams", card=card)
         assert not caplog.records
         weights.load(model, tmp_path / "a.pdparams", card=replace(card, rgb=True))
-    assert "its card's rgb is False, the configuration's True" in caplog.text
+    assert "trained with DATASET.COLOR_RGB False, the configuration has True" in caplog.text

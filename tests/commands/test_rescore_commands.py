@@ -90,7 +90,7 @@ def test_published_weights_are_converted_and_come_back(golden_weights, tmp_path,
     write_torch(state, tmp_path / "published.pth")
     assert main(["convert", str(tmp_path / "published.pth")]) == 0
     assert "a rescoring network for RESCORE.MODEL_FILE" in capsys.readouterr().out
-    found, card = weights.read(tmp_path / "published.pdparams")
+    found, card, _ = weights.read(tmp_path / "published.pdparams")
     assert card is None and np.array_equal(found["l1.weight"], state["l1.weight"].T)
     assert main(["convert", str(tmp_path / "published.pdparams"), "--out", str(tmp_path / "back.pth")]) == 0
     back = read_torch(tmp_path / "back.pth")

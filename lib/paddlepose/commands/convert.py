@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paddlepose import config, plugins
+from paddlepose import config, plugins, zoo
 from paddlepose.commands import _options
 from paddlepose.core import rescore
 from paddlepose.core.files import remove_leftovers_of
@@ -23,13 +23,13 @@ _HOME = Path(__file__).parents[3] / "experiments"  # where the package is used a
 _KINDS = (".pdparams", ".onnx", ".pth")
 
 # Data set and height x width of a network that no experiment describes, by its number of joints.
-_USUAL = {17: ("coco", (256, 192)), 16: ("mpii", (256, 256))}
+_USUAL = {17: ("coco", (256, 192)), 16: ("mpii", (256, 256)), 14: ("crowdpose", (256, 192))}
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
     parser = argparse.ArgumentParser(description="Weights of PyTorch or Paddle as .pdparams, .onnx or .pth.")
-    parser.add_argument("file", type=Path, help="weights or a checkpoint: .pth, .pth.tar, .pdparams")
+    parser.add_argument("file", type=Path, help="weights or a checkpoint, .pth, .pth.tar, .pdparams, or a model's name")
     parser.add_argument("--cfg", type=Path, help="the experiment's YAML file; else the network is known by its weights")
     parser.add_argument("--out", type=Path, help=f"file to write, one of {', '.join(_KINDS)}; else FILE.pdparams")
     arguments = parser.parse_args(argv)
@@ -38,15 +38,13 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError(f"--out {out}: expected one of {', '.join(_KINDS)}")
     _options.check_out(out, arguments.file, arguments.cfg)
     remove_leftovers_of(out)
-    state, _ = weights.read(arguments.file)
-    if arguments.cfg:
-        job = Job(config.load_config(arguments.cfg), arguments.cfg.stem)
-    else:
-        job = _recognised(state, arguments.file)
+    file, cfg = zoo.find(arguments.file), arguments.cfg
+    state, _, rgb = weights.read(file)
+    job = Job(config.load_config(cfg), cfg.stem) if cfg else _recognised(state, file, rgb)
     if job is None:
-        _write_trunk(state, arguments.file, out)
+        _write_trunk(state, file, out)
     else:
-        _write(job, state, arguments.file, out)
+        _write(_coloured(job, rgb), state, file, out)
     print(f"=> Saved as: {out}")
     return 0
 
@@ -65,6 +63,15 @@ def _write(job: Job, state: State, path: Path, out: Path) -> None:
         write_torch(weights.paddle_to_torch(weights.to_arrays(model.state_dict())), out)
     else:
         weights.save({"card": card.to_json(), "state_dict": model.state_dict()}, out)
+
+
+def _coloured(job: Job, rgb: bool | None) -> Job:
+    """The job with the colours that its weights were trained on, where the file says them."""
+    if rgb in (None, job.config.dataset.color_rgb):
+        return job
+    print(f"=> The weights were trained on {'RGB' if rgb else 'BGR'}, unlike the experiment: DATASET.COLOR_RGB {rgb}")
+    data = job.config.dataset.model_copy(update={"color_rgb": rgb})
+    return Job(job.config.model_copy(update={"dataset": data}), job.name)
 
 
 def _rescorer(job: Job) -> Rescorer | None:
@@ -93,7 +100,7 @@ def _write_trunk(state: State, path: Path, out: Path) -> None:
         weights.save(state, out)
 
 
-def _recognised(state: State, path: Path) -> Job | None:
+def _recognised(state: State, path: Path, rgb: bool | None) -> Job | None:
     """The experiment whose network has these weights, or its settings alone where there is no such experiment."""
     shapes = {key: value.shape for key, value in state.items()}
     recognise = {name: getattr(network_class(name), "arguments_from", None) for name in plugins.names("models")}
@@ -118,20 +125,21 @@ def _recognised(state: State, path: Path) -> Job | None:
         if is_same and len(job.skeleton.joints) == joints:
             print(f"=> The network is that of {experiment}; if this is not its experiment, name it by --cfg")
             return job
-    if like is None or joints not in _USUAL or like.config.kind == "bottom_up":
+    is_known = rgb is not None if like is None else like.config.kind == "top_down"  # the package may lie here alone
+    if joints not in _USUAL or not is_known:
         raise ValueError(f"{path}: weights of {name} for {joints} joints: name their experiment by --cfg")
     print(f"=> In no experiment: {name} {arguments} for {size[0]}x{size[1]}; else write one and name it by --cfg")
-    return _usual(like.config, arguments, _USUAL[joints][0], size)
+    return _usual({"NAME": name, **arguments}, like.config if like else Config(), _USUAL[joints][0], size)
 
 
-def _usual(like: Config, arguments: dict[str, Any], dataset: str, size: tuple[int, int]) -> Job:
+def _usual(arguments: dict[str, Any], like: Config, dataset: str, size: tuple[int, int]) -> Job:
     """A recognised network with the colours and the decoder of an experiment with one of its kind."""
     height, width = size
-    model = {"NAME": like.model.name, "IMAGE_SIZE": [width, height], "HEATMAP_SIZE": [width // 4, height // 4]}
+    model = {"IMAGE_SIZE": [width, height], "HEATMAP_SIZE": [width // 4, height // 4]}
     raw = {
         "DATASET": {"DATASET": dataset, "COLOR_RGB": like.dataset.color_rgb},
         "MODEL": model | {key.upper(): value for key, value in arguments.items()},
         "CODEC": like.codec.model_dump(by_alias=True),
         "TEST": {"USE_GT_BBOX": True},
     }
-    return Job(config.parse(raw), like.model.name)
+    return Job(config.parse(raw), arguments["NAME"])

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,27 @@ class Reader(io.BufferedReader):
         if not line.endswith(b"\n"):
             raise EOFError("a line of text has no end")
         return line
+
+
+class Foreign:
+    """What stands in a pickle in place of an object that no file of weights needs: nothing is done to it, or by it."""
+
+    def __init__(self, name: str) -> None:
+        """Stand for what `name` would make."""
+        self.name = name
+
+    def __call__(self, *_: Any) -> "Foreign":
+        """Itself, whatever it is called with."""
+        return self
+
+    def append(self, _: Any) -> None:
+        """Drop an item, or several."""
+
+    extend = append
+
+    def refuse(self) -> NoReturn:
+        """Raise RefusedError: it stands where weights should."""
+        raise RefusedError(f"it asks to run {self.name}, which no file of weights needs")
 
 
 @contextmanager
@@ -91,6 +112,8 @@ def _from_buffer(raw: bytes, kind: _Dtype, shape: tuple[int, ...], order: Litera
 
 def _put(target: Any, items: list[Any]) -> Any:
     """A dictionary with more keys and values, which follow each other."""
+    if isinstance(target, Foreign):
+        return target
     if not isinstance(target, dict):
         raise RefusedError("it asks to change what is no dictionary, which no file of weights needs")
     for key, value in zip(items[::2], items[1::2], strict=True):
@@ -138,10 +161,11 @@ class SafeUnpickler(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """The allowed call of that name."""
-        try:
-            return self.calls[module, name]
-        except KeyError:
-            raise RefusedError(f"it asks to run {module}.{name}, which no file of weights needs") from None
+        return self.calls[module, name] if (module, name) in self.calls else self.foreign(f"{module}.{name}")
+
+    def foreign(self, name: str) -> Foreign:
+        """What is taken in place of a call that is not allowed. Raises RefusedError: nothing is."""
+        Foreign(name).refuse()
 
     def spend(self, size: int) -> None:
         """Count bytes that are to be made, so that a small file cannot ask for a large value again and again."""

@@ -57,6 +57,6 @@ def load(path: Path, skeleton: Skeleton) -> Rescorer:
     if not path.is_file():
         ways = "paddlepose rescore_train writes one, RESCORE.USE false does without"
         raise FileNotFoundError(f"RESCORE.MODEL_FILE {path}: no such file; {ways}")
-    state, _ = weights.read(path)
+    state, *_ = weights.read(path)
     with entry(str(path)):
         return Rescorer(state, skeleton)

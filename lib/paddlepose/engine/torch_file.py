@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose.core.files import written_beside
-from paddlepose.engine.pickles import Reader, RefusedError, SafeUnpickler, reading
+from paddlepose.engine.pickles import Foreign, Reader, RefusedError, SafeUnpickler, reading
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file from before torch 1.6; the second is the version
 _VERSION = 1001
@@ -74,6 +74,36 @@ class _TorchUnpickler(SafeUnpickler):
     def __init__(self, file: Reader, size: int) -> None:
         super().__init__(file, size)
         self.tensors: dict[str, list[_Tensor]] = {}  # by the key of their storage
+        self.strangers: list[Foreign] = []
+
+    def foreign(self, name: str) -> Foreign:
+        """A stand-in; trainers write objects of their own beside the weights."""
+        self.spend(len(name))
+        self.strangers.append(Foreign(name))
+        return self.strangers[-1]
+
+    def _new(self) -> None:
+        """Make an object of a class that stands for a foreign one."""
+        self.stack.pop()
+        if not isinstance(self.stack[-1], Foreign):
+            self._refuse()
+
+    dispatch: ClassVar[dict[int, Any]] = {**SafeUnpickler.dispatch, pickle.NEWOBJ[0]: _new}
+
+    def weights(self) -> Any:
+        """What the file holds; where a stand-in is part of it, its `state_dict` alone.
+
+        Raises RefusedError: a stand-in is, or is among, the weights.
+        """
+        content = self.load()
+        if not self.strangers:
+            return content
+        state = content.get("state_dict") if isinstance(content, Mapping) else None
+        values = state.values() if isinstance(state, Mapping) else self.strangers
+        for value in values:
+            if isinstance(value, Foreign):
+                value.refuse()
+        return {"state_dict": state}
 
     def persistent_load(self, pid: Any) -> _Storage:
         """The storage that a file names."""
@@ -143,7 +173,7 @@ def _read_zip(file: Reader) -> Any:
         if f"{folder}byteorder" in archive.namelist() and archive.open(f"{folder}byteorder").read(3) == b"big":
             raise RefusedError("its numbers have the high byte first: save it again on another machine")
         unpickler = _TorchUnpickler(Reader(archive.open(names[0])), size)
-        content = unpickler.load()
+        content = unpickler.weights()
         for key in unpickler.tensors:
             unpickler.fill(key, archive.read(f"{folder}data/{key}"))
         return content
@@ -155,7 +185,7 @@ def _read_old(file: Reader) -> Any:
         raise ValueError("torch did not write it")
     SafeUnpickler(file, size).load()  # about the machine; the numbers have the low byte first whatever it says
     unpickler = _TorchUnpickler(file, size)
-    content = unpickler.load()
+    content = unpickler.weights()
     if SafeUnpickler(file, size).load() != sorted(unpickler.tensors):
         raise ValueError("its numbers are not those of its tensors")
     file.limit = size

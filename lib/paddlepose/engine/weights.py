@@ -21,7 +21,9 @@ _LOG = logging.getLogger(__name__)
 _SHOWN = 10  # keys of each kind that a message lists
 
 _STATISTICS = {"running_mean": "_mean", "running_var": "_variance"}  # PyTorch's names and Paddle's
-_PREFIX = re.compile(r"^(module\.)?(backbone\.)?")
+# What wrappers for several GPUs, the first Simple Baselines in Paddle, and MMPose put before names.
+_MMPOSE = r"(?:keypoint_)?head\.(?=final_layer\.|deconv_layers\.)"
+_PREFIX = re.compile(rf"^(module\.)?(backbone\.|{_MMPOSE})?")
 
 State = dict[str, NDArray[Any]]
 
@@ -62,18 +64,21 @@ def load(model: nn.Layer, path: Path, *, strict: bool = True, card: Card | None 
     Raises FileNotFoundError: no such file; ValueError: the file cannot be read, holds no weight of this network, or
     is refused.
     """
-    state, own = read(path)
-    for name in ("rgb", "input_size") if own and card else ():
-        if getattr(own, name) != getattr(card, name):
-            title, said, asked = f"{path}: its card's {name} is", getattr(own, name), getattr(card, name)
-            _LOG.warning(
-                "%s %s, the configuration's %s: the figures will not be those of its training", title, said, asked
-            )
+    state, own, rgb = read(path)
+    said = {"DATASET.COLOR_RGB": rgb, "MODEL.IMAGE_SIZE": own.input_size if own else None}
+    asked = {"DATASET.COLOR_RGB": card.rgb, "MODEL.IMAGE_SIZE": card.input_size} if card else {}
+    for key, value in asked.items():
+        if said[key] not in (None, value):
+            trained = f"{path}: trained with {key} {said[key]}, the configuration has {value}"
+            _LOG.warning("%s: the figures will not be those of its training", trained)
     return put(model, state, path, strict=strict)
 
 
-def read(path: Path) -> tuple[State, Card | None]:
-    """Weights by name, as Paddle has them, of a file of Paddle's or PyTorch's; and its card, if there is one.
+def read(path: Path) -> tuple[State, Card | None, bool | None]:
+    """Weights by name, as Paddle has them, of a file of Paddle's or PyTorch's; its card, if there is one.
+
+    And whether they were trained on RGB, where that is known: its card says so, and MMPose's files, which have names of
+    their own, always are.
 
     Raises FileNotFoundError: no such file; ValueError: it is no file of weights, or one that would run code.
     """
@@ -82,7 +87,9 @@ def read(path: Path) -> tuple[State, Card | None]:
     text = content.get("card") if isinstance(content, Mapping) else None
     with entry(str(path)):
         card = Card.from_json(text) if isinstance(text, str) else None
-    return to_state(content, path, from_torch=from_torch), card
+    state = to_state(content, path, from_torch=from_torch)
+    is_mmpose = any(re.match(_MMPOSE, str(key)) for key in content.get("state_dict", ()))
+    return state, card, card.rgb if card else is_mmpose or None
 
 
 def put(model: nn.Layer, state: State, path: Path, *, strict: bool = True) -> Report:
