@@ -18,7 +18,7 @@ from paddlepose.runtime import load
 MODELS = {
     "cards/in32k.onnx": "input_size .32000, 32000.: expected sides of 1 to 8192 pixels",
     "cards/in32kt.onnx": "input_size .32000, 32000.: expected sides of 1 to 8192 pixels",
-    "cards/kind.onnx": "kind: expected 'top_down' or 'bottom_up', got 'x'",
+    "cards/kind.onnx": "kind: expected 'top_down' or 'bottom_up' or 'detector', got 'x'",
     "cards/people.onnx": "max_num_people 1000000000: expected 1 to 10000",
     "nan_json/meannan.onnx": "mean: expected a finite number, got nan",
     "nan_json/std0.onnx": "std .*: expected three finite numbers, those of std above 0",

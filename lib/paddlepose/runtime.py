@@ -99,7 +99,7 @@ def load(
     scales: Sequence[float] = (1.0,),
     device: Device = "cpu",
     threads: int | None = None,
-) -> TopDown | BottomUp:
+) -> TopDown | BottomUp | Finder:
     """Predictor of an exported file: call it with a picture, and a top-down one with boxes, to get the people in it.
 
     `detector` is a bottom-up model, which finds the people for a top-down one where no boxes are given. `flip_test`
@@ -110,7 +110,7 @@ def load(
     """
     network = OrtNetwork(path, threads=threads, device=device)
     if network.card.kind == "detector":
-        raise ValueError(f"{path}: finds people's boxes, not their joints: give it as the detector of a top-down model")
+        return Finder(network, network.card)
     if network.card.kind == "top_down":
         how = {"flip_test": flip_test, "scales": scales, "device": device, "threads": threads}
         found_by = load_detector(detector, **how) if detector else None
@@ -126,12 +126,12 @@ def load_detector(path: str | Path, **options: Any) -> Detector:
     `options` are those of `load`. Raises FileNotFoundError and ValueError as `load` does; ValueError: the model is a
     top-down one.
     """
-    network = OrtNetwork(path, threads=options.get("threads"), device=options.get("device", "cpu"))
-    if network.card.kind == "detector":
-        return Finder(network, network.card)
-    if network.card.kind == "top_down":
+    found = load(path, **options)
+    if isinstance(found, Finder):
+        return found
+    if found.card.kind != "bottom_up":
         raise ValueError(f"detector {path}: expected a detector or a bottom-up model, this one is top-down")
-    return load(path, **options).boxes
+    return found.boxes
 
 
 def _open_session(path: Path, threads: int | None, device: Device) -> ort.InferenceSession:

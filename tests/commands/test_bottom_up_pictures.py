@@ -142,7 +142,11 @@ def test_a_detector_looks_at_each_frame_of_a_video(made, tmp_path):
         ("squares.onnx", ["--scales", "0.5,1"], "--scales is for bottom-up models: squares is a top-down one"),
         ("squares.onnx", ["--no-flip"], "--no-flip is for bottom-up models: squares is a top-down one"),
         ("squares.onnx", ["--detector", "none.onnx"], "none.onnx: no such model"),
-        ("squares.onnx", ["--detector", "{folder}/squares.onnx"], "squares.onnx: expected a bottom-up model"),
+        (
+            "squares.onnx",
+            ["--detector", "{folder}/squares.onnx"],
+            "squares.onnx: expected a detector or a bottom-up model",
+        ),
         ("squares.onnx", ["--detector", "{folder}/a.png"], "a.png: not an ONNX file"),
         ("squares.onnx", ["--detector", "everybody.onnx", "--bbox", "1,2,3,4"], "--bbox and --detector: give one"),
     ],

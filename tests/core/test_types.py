@@ -64,7 +64,7 @@ def test_a_card_comes_back_as_it_was():
         ({"skeleton": 3}, "export the model again"),
         ({"colour": "blue"}, "no field 'colour': export the model again"),
         ({"format": None}, "update paddlepose"),
-        ({"kind": "x"}, r"card: kind: expected 'top_down' or 'bottom_up', got 'x'"),
+        ({"kind": "x"}, r"card: kind: expected 'top_down' or 'bottom_up' or 'detector', got 'x'"),
         ({"input_size": [192]}, "card: input_size: expected 2 values"),
         ({"input_size": [192, "256"]}, "card: input_size: expected a whole number, got '256'"),
         ({"input_size": [32000, 32000]}, "expected sides of 1 to 8192 pixels"),

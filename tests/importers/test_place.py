@@ -86,7 +86,8 @@ def test_mistakes_in_an_archive_name_the_archive(tmp_path):
 
 def test_a_document_whose_entities_explode(tmp_path):
     lines = ['<!ENTITY a0 "ha">', *(f'<!ENTITY a{i + 1} "{f"&a{i};" * 10}">' for i in range(20))]
-    text = f"<?xml version='1.0'?><!DOCTYPE x [{''.join(lines)}]><annotations><version>&a20;</version><meta/></annotations>"
+    content = "<annotations><version>&a20;</version><meta/></annotations>"
+    text = f"<?xml version='1.0'?><!DOCTYPE x [{''.join(lines)}]>{content}"
     (tmp_path / "annotations.xml").write_text(text)
     place = Place(tmp_path)
     with pytest.raises(ValueError, match=r"annotations\.xml: has a DOCTYPE"):

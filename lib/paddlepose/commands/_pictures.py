@@ -13,6 +13,7 @@ from paddlepose.commands import keep_stdout_for_results
 from paddlepose.commands._worker import Source, Worker
 from paddlepose.core.boxes import BoxSource, parse_box, read_boxes
 from paddlepose.core.files import remove_leftovers_of, written_beside
+from paddlepose.core.finder import Finder
 from paddlepose.core.media import sources
 from paddlepose.core.predict import BottomUp, TopDown
 from paddlepose.core.results import check_inputs_are_kept, remove_unfinished, result_stems
@@ -59,6 +60,8 @@ def load(path: Path, arguments: argparse.Namespace, **options: Any) -> TopDown |
     `options` and what is raised are those of `runtime.load`; raises ValueError: --scales is wrong.
     """
     predictor = runtime.load(path, scales=_scales(arguments), **options)
+    if isinstance(predictor, Finder):
+        raise ValueError(f"--model {path}: finds people's boxes, not their joints: give it as --detector")
     predictor.flip_test = not arguments.no_flip if predictor.card.kind == "bottom_up" else arguments.flip_test
     return predictor
 
