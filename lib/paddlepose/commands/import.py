@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paddlepose import plugins
-from paddlepose.core.files import named
+from paddlepose.core.files import entry
 from paddlepose.importers import Found, _place, _split, _write
 from paddlepose.importers._place import Place
 
@@ -57,5 +57,5 @@ def _read(place: Place, path: Path, wanted: Sequence[str]) -> Found:
         holds = " and ".join(f"{importer.TITLE} ({files[0].name})" for importer, files in known)
         raise ValueError(f"{path}: holds labels of several forms: {holds}; name the file to import")
     importer, files = known[0]
-    with named(str(path)):
+    with entry(str(path)):
         return importer.read(files, place, wanted)

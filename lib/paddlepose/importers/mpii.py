@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from paddlepose.core.files import entry, named
+from paddlepose.core.files import entry
 from paddlepose.datasets.mpii import JOINTS, LIMBS
 from paddlepose.importers import Found, LeftOut, Person, Picture
 from paddlepose.importers._place import Place
@@ -46,7 +46,7 @@ def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
 
 def _pictures(path: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
     _check_size(path)
-    with named(str(path)), entry(str(path)):
+    with entry(str(path)), entry(str(path)):
         release = scipy.io.loadmat(path, variable_names=["RELEASE"], simplify_cells=True)["RELEASE"]
         images, train = _many(release["annolist"]), np.ravel(release["img_train"])
         if len(images) != len(train):
@@ -96,7 +96,7 @@ def _check_size(path: Path) -> None:
         start += 8
         stream, chunk = zlib.decompressobj(), data[start : start + length]
         while kind == _COMPRESSED and chunk:
-            with named(str(path)):
+            with entry(str(path)):
                 size += len(stream.decompress(chunk, 2**20))
             chunk = stream.unconsumed_tail
             if size > _MOST:
