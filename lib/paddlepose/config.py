@@ -12,7 +12,7 @@ from pydantic import ValidationError, create_model
 
 from paddlepose import plugins
 from paddlepose.core.fields import short
-from paddlepose.core.files import entry
+from paddlepose.core.files import MistakesError, entry
 from paddlepose.core.limits import MOST_NESTING, MOST_SETTINGS
 from paddlepose.experiment import CODEC_SHARES, Config
 from paddlepose.settings import CodecSection, ModelSection, Section
@@ -31,7 +31,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         raw = _section(_read_yaml(path.read_bytes()))
         return parse(_override(raw, overrides))
     except ValueError as error:
-        raise ValueError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
+        lines = error.lines if isinstance(error, MistakesError) else [str(error)]
+        raise MistakesError(f"{path}: {line}" for line in lines) from error
 
 
 def parse(raw: Mapping[str, Any]) -> Config:
@@ -41,7 +42,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
     try:
         config = schema.model_validate(raw)
     except ValidationError as error:
-        raise ValueError("\n".join(_explain(error, schema))) from None
+        raise MistakesError(_explain(error, schema)) from None
     _check_network(config)
     return config
 

@@ -10,7 +10,7 @@ import paddle
 import pytest
 
 from paddlepose import runtime
-from paddlepose.commands import main
+from paddlepose.commands import convert, main
 from paddlepose.engine import weights
 from paddlepose.engine.pickles import read_pickle
 from paddlepose.engine.torch_file import read_torch, write_torch
@@ -116,6 +116,34 @@ def test_a_network_in_no_experiment(tmp_path, capsys):
     assert main(["convert", str(tmp_path / "tiny_64x32.pth")]) == 0
     printed = capsys.readouterr().out
     assert "In no experiment: pose_ppnet" in printed and "64x32" in printed and "RGB" in printed
+
+
+def light(folder, joints, size):
+    """File of a lightweight pose network that is in no experiment."""
+    model = network_class("lpn")(joints, 50, num_deconv_filters=(16, 16))
+    path = folder / f"lpn_{size}.pth"
+    write_torch(weights.paddle_to_torch(weights.to_arrays(model.state_dict())), path)
+    return str(path)
+
+
+@pytest.mark.parametrize(("joints", "size", "colours"), [(16, "256x256", "RGB"), (17, "256x192", "BGR")])
+def test_colours_are_those_of_experiments_with_the_same_joints(tmp_path, capsys, joints, size, colours):
+    assert main(["convert", light(tmp_path, joints, size)]) == 0
+    assert f"{joints} joints, {colours}" in capsys.readouterr().out
+
+
+def test_experiments_of_other_colours_are_asked_for(tmp_path, monkeypatch, capsys):
+    """Two fit equally well: to take the first would be a guess."""
+    like = ASSETS.parents[1] / "experiments/mpii/lpn/lpn50_256x256_gd256x2_gc.yaml"
+    folder = tmp_path / "mpii" / "lpn"
+    folder.mkdir(parents=True)
+    for name, rgb in (("one", "true"), ("other", "false")):
+        (folder / f"{name}.yaml").write_text(like.read_text().replace("COLOR_RGB: true", f"COLOR_RGB: {rgb}"))
+    monkeypatch.setattr(convert, "_HOME", tmp_path)
+    assert main(["convert", light(tmp_path, 16, "256x256")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search("may be of .*one.yaml or .*other.yaml, of other colours: name its experiment by --cfg", line), line
+    assert not list(tmp_path.glob("*.pdparams"))
 
 
 @pytest.mark.parametrize(

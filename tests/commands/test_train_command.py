@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import scipy.io
 import tiny_data
 import tiny_onnx
 import yaml
@@ -207,6 +208,79 @@ def test_a_run_goes_on_in_another_folder(student, judged, caplog):
             assert is_equal(read_pickle(folder / file), read_pickle(more / file))
 
 
+# Measuring
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["after the first epoch", "after the last"])
+def test_a_measurement_that_fails_loses_no_epoch(student, judged, monkeypatch, capsys, count):
+    """The checkpoint is there before, and going on measures what was not measured."""
+    judged("tiny")
+    whole = student("whole")
+    measure, calls = Job.measure, []
+
+    def fail(job, *arguments, **options):
+        calls.append(job)
+        if len(calls) == count:
+            raise ValueError("no figure")
+        return measure(job, *arguments, **options)
+
+    monkeypatch.setattr(Job, "measure", fail)
+    with pytest.raises(AssertionError):
+        student("parts")
+    assert capsys.readouterr().err == "error: no figure\n"
+    parts = student("parts", "--resume")
+    assert len(calls) == 2 + 1
+    for name in ("final_state", "model_best"):
+        assert is_equal(*(read_pickle(folder / f"{name}.pdparams") for folder in (whole, parts)))
+
+
+def test_weights_that_nobody_can_judge_are_the_latest(student, shared, caplog):
+    """Of a test split without labels, and of people of whom no joint is labelled; the log says why."""
+    caplog.set_level("INFO")
+    path = shared.data / "annotations" / "person_keypoints_tiny.json"
+    labels = json.loads(path.read_text())
+    del labels["annotations"]
+    (path.parent / "unlabelled.json").write_text(json.dumps(labels))
+    boxes = ["TEST.USE_GT_BBOX", "false", "TEST.COCO_BBOX_FILE", shared.data / "detections.json"]
+    folder = student("coco", "DATASET.TEST_SET", "unlabelled", *boxes)
+    assert "DATASET.TEST_SET unlabelled cannot be measured: it has no labels; model_best" in caplog.text
+    assert is_equal(final(folder), read_pickle(folder / "model_best.pdparams"))
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "message"),
+    [
+        ({"jnt_missing": np.ones((16, 8))}, 0, "cannot be measured: nobody in its labels has an area and a labelled"),
+        ({"jnt_missing": np.ones((16, 7)), "pos_gt_src": np.ones((16, 2, 7))}, 1, "the .mat file are not of one set"),
+    ],
+    ids=["nobody", "another set"],
+)
+def test_labels_are_tried_before_training(tmp_path, caplog, capsys, change, status, message):
+    caplog.set_level("INFO")
+    data = tiny_data.write_mpii(tmp_path / "data")
+    truth = data / "annot" / "gt_valid.mat"
+    scipy.io.savemat(truth, {key: value for key, value in scipy.io.loadmat(truth).items() if key[0] != "_"} | change)
+    dataset = {"DATASET": "mpii", "TRAIN_SET": "train", "TEST_SET": "valid"}
+    cfg = experiment(tmp_path / "tiny.yaml", data, STUDENT, DATASET=dataset)
+    assert main(["train", "--cfg", str(cfg)]) == status
+    assert message in caplog.text + capsys.readouterr().err
+    assert bool(epoch_lines(caplog.messages)) is (status == 0)
+    if status == 0:
+        folder = tmp_path / "output" / "mpii" / "hourglass" / "tiny"
+        assert is_equal(final(folder), read_pickle(folder / "model_best.pdparams"))
+
+
+@pytest.mark.parametrize("end", [2, 1])
+def test_a_finished_run_says_so(student, caplog, end):
+    before = student("once")
+    weights_before = {path.name: path.read_bytes() for path in before.glob("*.pdparams")}
+    caplog.set_level("INFO")
+    student("once", "--resume", "TRAIN.END_EPOCH", end)
+    assert f"=> 2 of TRAIN.END_EPOCH {end} epochs are done: nothing to train; raise it" in caplog.text
+    assert not epoch_lines(caplog.messages)
+    assert {path.name: path.read_bytes() for path in before.glob("*.pdparams")} == weights_before
+
+
 # Teachers
 
 KINDS = {
@@ -329,6 +403,10 @@ MISTAKES = [
     ("DATASET.UNLABELLED_ROOT new", "DATASET.UNLABELLED_ROOT needs a teacher"),
     (f"{ONNX} KD.KEEP_MAPS true", "KD.KEEP_MAPS: only for data that are not augmented: set DATASET.FLIP false"),
     (f"{ONNX} KD.ALPHA 1.5", "KD.ALPHA: Input should be less than or equal to 1"),
+    (
+        "KD.TEACHER_FILE whole.onnx",
+        "KD.TEACHER_FILE: squares takes whole pictures; the student's crops need a top-down",
+    ),
     ("KD.TEACHER_FILE colours.onnx", "the teacher's joints are blue, green, red; the student's are nose, left_eye, "),
     (
         "KD.TEACHER_CFG mpii.yaml KD.TEACHER_FILE 16.pdparams",
@@ -369,6 +447,8 @@ def mistaken(shared, tmp_path_factory):
     weights.save(state, folder / "16.pdparams")
     experiment(folder / "bad.yaml", shared.data, {**TEACHER, "NUM_STACK": 3})
     tiny_onnx.write_model(folder / "colours.onnx")
+    codec = {"name": "regression", "input_size": (64, 64), "heatmap_size": (16, 16)}
+    tiny_onnx.write_model(folder / "whole.onnx", replace(tiny_onnx.CARD, kind="bottom_up", codec=codec).to_json())
     tiny_onnx.write_model(folder / "no_card.onnx", card=None)
     labels = json.loads((shared.data / "annotations" / "person_keypoints_tiny.json").read_text())
     for row in labels["annotations"]:

@@ -1,10 +1,21 @@
 """Whole files or none, and one line for what cannot be read."""
 
 import errno
+import os
+import subprocess
+import time
 
 import pytest
 
-from paddlepose.core.files import entry, read_json, written_beside
+from paddlepose.core.files import (
+    MistakesError,
+    entry,
+    folder_beside,
+    read_json,
+    remove_leftovers,
+    remove_leftovers_of,
+    written_beside,
+)
 
 
 def test_the_written_file_takes_the_place_of_the_old_one(tmp_path):
@@ -76,3 +87,49 @@ def test_a_number_that_json_has_not(tmp_path):
     (tmp_path / "a.json").write_text('[{"bbox": [NaN, 1, 2, 3]}]')
     with pytest.raises(ValueError, match="NaN is no number of JSON's"):
         read_json(tmp_path / "a.json")
+
+
+def test_leftovers_of_processes_that_are_gone_are_removed(tmp_path):
+    """Those of living processes stay, and whatever else has no visible name."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / f".a_frames.{gone.pid}").mkdir()
+    (tmp_path / f".a_frames.{gone.pid}" / "1.jpg").touch()
+    kept = {f".a.{os.getppid()}.json", ".a.json", ".bashrc", f"a.{gone.pid}.json", f".a.{gone.pid}x.json"}
+    for name in (*kept, f".a.{gone.pid}.json", f".a.b.{gone.pid}.json", f".a.{os.getpid()}.json"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path, "**/.*")
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_leftovers_of_a_process_that_nobody_has_waited_for(tmp_path):
+    """A zombie writes no more."""
+    with subprocess.Popen(["true"], stdout=subprocess.PIPE) as ended:
+        ended.stdout.read()
+        left = tmp_path / f".a.{ended.pid}.json"
+        left.touch()
+        deadline = time.monotonic() + 5
+        while left.exists() and time.monotonic() < deadline:
+            remove_leftovers(tmp_path, ".*")
+        assert not left.exists()
+
+
+def test_leftovers_of_one_file(tmp_path):
+    """Its name may have what means something in patterns."""
+    for name in (".a[1].999999999.onnx", ".a[1].999999999.parts", ".a1.999999999.onnx"):
+        (tmp_path / name).touch()
+    remove_leftovers_of(tmp_path / "a[1].onnx")
+    assert [path.name for path in tmp_path.iterdir()] == [".a1.999999999.onnx"]
+
+
+def test_a_folder_beside_is_empty_and_then_gone(tmp_path):
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), folder_beside(tmp_path / "b" / "frames") as folder:
+            assert not list(folder.iterdir())
+            (folder / "1.jpg").touch()
+            raise KeyboardInterrupt
+    assert not list((tmp_path / "b").iterdir())
+
+
+def test_several_mistakes_are_a_line_each():
+    assert str(MistakesError(["a\nb", "c\x1b[0m"])) == "a\\nb\nc\\x1b[0m"

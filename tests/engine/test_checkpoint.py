@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -85,6 +87,102 @@ def test_the_mean_is_what_is_measured_and_handed_on(tmp_path):
 def test_files_need_no_paddle_to_be_read(tmp_path):
     train(tmp_path, 1)
     assert all(isinstance(value, np.ndarray) for value in read_pickle(tmp_path / FILE)["state_dict"].values())
+
+
+def removed(name):
+    """A change of a checkpoint of an earlier version, which had no checksum."""
+
+    def change(state):
+        state.pop("checksum")
+        for key in [key for key in state["optimizer"] if re.search(name, key)]:
+            del state["optimizer"][key]
+
+    return change
+
+
+def set_to(place, value):
+    """Another one."""
+
+    def change(state):
+        state.pop("checksum")
+        *path, key = place
+        for part in path:
+            state = state[part]
+        state[key] = value
+
+    return change
+
+
+def in_secret(state):
+    """One bit of one number: only the checksum tells."""
+    state["optimizer"]["conv2d_0.w_0_moment1_0"].view(np.int32)[0, 0, 0, 0] ^= 1
+
+
+MOMENT = ("optimizer", "conv2d_0.w_0_moment1_0")
+DAMAGES = {
+    "a bit": (in_secret, "its content is not what was written"),
+    "no first moments": (removed("moment1"), "its optimiser is not this run's: .* missing: conv2d_0.w_0_moment1_0"),
+    "no moment of one weight": (removed("conv2d_0.w_0_moment2"), "1 missing: conv2d_0.w_0_moment2_0"),
+    "nothing of one weight": (removed("conv2d_0.w_0"), "its optimiser keeps nothing of 1 weights"),
+    "no optimiser": (removed(""), "its optimiser keeps nothing of 4 weights"),
+    "moment: text": (set_to(MOMENT, "text"), "1 missing: conv2d_0.w_0_moment1_0"),
+    "moment: complex": (set_to(MOMENT, np.zeros((2, 3, 3, 3), np.complex64)), "1 missing"),
+    "moment: shape": (set_to(MOMENT, np.zeros(2, np.float32)), r"1 mismatched: conv2d_0.w_0_moment1_0 \(2,\) for"),
+    "moment: name": (set_to(("optimizer", "a\n"), np.zeros(2, np.float32)), r"1 unexpected: a\\n"),
+    "optimizer: list": (set_to(("optimizer",), []), "its optimiser keeps nothing"),
+    "optimizer: null": (set_to(("optimizer",), None), "TypeError|not iterable"),
+    "ema: empty value": (
+        set_to(("ema", "0.weight"), None),
+        "its running mean is not this run's: .*1 missing: 0.weight",
+    ),
+    "ema: shape": (set_to(("ema", "0.bias"), np.zeros(5, np.float32)), "its running mean is not .* 1 mismatched"),
+    "ema: text": (set_to(("ema",), "text"), "AttributeError"),
+    "epoch: negative": (set_to(("epoch",), -3), "its epoch is -3"),
+    "epoch: text": (set_to(("epoch",), "3"), "its epoch is '3'"),
+    "best: nan": (set_to(("best",), float("nan")), "its best figure is nan"),
+    "best: null": (set_to(("best",), None), "its best figure is None"),
+    "optimizer_type": (set_to(("optimizer_type",), ["Adam"]), "saved with the optimiser"),
+    "weights: complex": (set_to(("state_dict", "0.bias"), np.zeros(2, np.complex64)), "0.bias holds complex numbers"),
+    "weights: null": (set_to(("state_dict",), None), "expected weights by name"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_is_one_line(tmp_path, change, message):
+    """It comes before the first step; Paddle would take some of these, and fail in the first step on others."""
+    train(tmp_path, 1, ema=0.9)
+    state = read_pickle(tmp_path / FILE)
+    change(state)
+    (tmp_path / FILE).write_bytes(pickle.dumps(state))
+    model = tiny_training.network()
+    with pytest.raises(ValueError, match=f"^{tmp_path / FILE}: .*{message}") as error, unique_name.guard():
+        Checkpoints(tmp_path, model, tiny_training.step(model, ema=0.9)).resume(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_checkpoint_without_a_checksum_goes_on(tmp_path):
+    """Those of earlier versions have none."""
+    train(tmp_path, 1)
+    state = read_pickle(tmp_path / FILE)
+    del state["checksum"]
+    (tmp_path / FILE).write_bytes(pickle.dumps(state))
+    train(tmp_path, 2)
+    assert read_pickle(tmp_path / FILE)["epoch"] == 2
+
+
+def test_a_weight_without_gradients_goes_on(tmp_path, monkeypatch):
+    """The optimiser keeps nothing of it."""
+    network = tiny_training.network
+
+    def with_an_idle_weight():
+        model = network()
+        model.add_parameter("idle", model.create_parameter([3]))
+        return model
+
+    monkeypatch.setattr(tiny_training, "network", with_an_idle_weight)
+    train(tmp_path, 1)
+    train(tmp_path, 2)
+    assert read_pickle(tmp_path / FILE)["epoch"] == 2
 
 
 def test_no_checkpoint_is_no_mistake(tmp_path):

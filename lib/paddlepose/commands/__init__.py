@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from paddlepose import plugins
-from paddlepose.core.files import visible
+from paddlepose.core.files import MistakesError, visible
 
 # The shell's exit statuses for a program ended by Ctrl-C, by SIGTERM, and by a closed pipe.
 _STOPPED, _TERMINATED, _NOBODY_READS = 130, 143, 141
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def report(error: Exception) -> None:
     """Print what a user has to know of an error to the error stream."""
-    for line in _explain(error).splitlines():
+    for line in error.lines if isinstance(error, MistakesError) else [_explain(error)]:
         print(f"error: {visible(line)}", file=sys.stderr)
 
 

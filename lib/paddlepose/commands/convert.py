@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,25 +111,40 @@ def _recognised(state: State, path: Path, rgb: bool | None) -> Job | None:
     joints = arguments.pop("num_joints")
     named = re.search(r"(\d{2,4})x(\d{2,4})", path.name)
     size = (int(named[1]), int(named[2])) if named else _USUAL.get(joints, (None, None))[1]
-    like = None
+    family = [(experiment, job) for experiment, job in _experiments() if job.config.model.name == name]
+    fits = [_fit(job, joints, size, arguments) for _, job in family]
+    best = max(fits, default=(False,))
+    is_known = family[0][1].config.kind == "top_down" if family else rgb is not None  # the package may lie here alone
+    if not all(best) and (joints not in _USUAL or not is_known):
+        raise ValueError(f"{path}: weights of {name} for {joints} joints: name their experiment by --cfg")
+    alike = [found for found, fit in zip(family, fits, strict=True) if fit == best]
+    colours = {job.config.dataset.color_rgb: experiment for experiment, job in alike}
+    if len(colours) > 1 and rgb is None:
+        names = " or ".join(str(experiment) for experiment in colours.values())
+        raise ValueError(f"{path}: may be of {names}, of other colours: name its experiment by --cfg")
+    if all(best):
+        print(f"=> The network is that of {alike[0][0]}; if this is not its experiment, name it by --cfg")
+        return alike[0][1]
+    print(f"=> In no experiment: {name} {arguments} for {size[0]}x{size[1]}; else write one and name it by --cfg")
+    return _usual({"NAME": name, **arguments}, alike[0][1].config if alike else Config(), _USUAL[joints][0], size)
+
+
+def _experiments() -> Iterator[tuple[Path, Job]]:
+    """The published experiments, by the YAML file."""
     for experiment in sorted(
         path for kind in ("coco", "crowdpose", "mpii") for path in (_HOME / kind).glob("*/*.yaml")
     ):
-        job = Job(config.load_config(experiment), experiment.stem)
-        model, own = job.config.model, job.config.arguments("model")
-        if model.name != name:
-            continue
-        like = like or job
-        is_same = all(own[key] == value for key, value in arguments.items())
-        is_same &= job.config.kind == "bottom_up" or model.image_size[::-1] == size  # whole pictures are of any size
-        if is_same and len(job.skeleton.joints) == joints:
-            print(f"=> The network is that of {experiment}; if this is not its experiment, name it by --cfg")
-            return job
-    is_known = rgb is not None if like is None else like.config.kind == "top_down"  # the package may lie here alone
-    if joints not in _USUAL or not is_known:
-        raise ValueError(f"{path}: weights of {name} for {joints} joints: name their experiment by --cfg")
-    print(f"=> In no experiment: {name} {arguments} for {size[0]}x{size[1]}; else write one and name it by --cfg")
-    return _usual({"NAME": name, **arguments}, like.config if like else Config(), _USUAL[joints][0], size)
+        yield experiment, Job(config.load_config(experiment), experiment.stem)
+
+
+def _fit(job: Job, joints: int, size: tuple[int, int], arguments: dict[str, Any]) -> tuple[bool, bool, bool]:
+    """Whether a job has so many joints, a size (height, width) and a network's arguments, from the weightiest on."""
+    own = job.config.arguments("model")
+    return (
+        len(job.skeleton.joints) == joints,
+        job.config.kind == "bottom_up" or job.config.model.image_size[::-1] == size,  # whole pictures are of any size
+        all(own[key] == value for key, value in arguments.items()),
+    )
 
 
 def _usual(arguments: dict[str, Any], like: Config, dataset: str, size: tuple[int, int]) -> Job:

@@ -136,7 +136,7 @@ def train(job: Job, resume_from: Path | None) -> float:
     if done:
         measure(done - 1)  # the run may have been stopped before it was
     if first >= options.end_epoch:
-        known = "=> nothing to train: %d epochs are done, TRAIN.END_EPOCH is %d; raise it to go on"
+        known = "=> %d of TRAIN.END_EPOCH %d epochs are done: nothing to train; raise it to go on"
         _LOG.info(known, first, options.end_epoch)
     epochs = range(first, options.end_epoch)
     fit(step, train_loader, lambda n: watch.rate(rate(n)), epochs=epochs, watch=watch, after_epoch=after_epoch)

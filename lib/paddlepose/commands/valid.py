@@ -1,9 +1,11 @@
 """Measure a network on the test split: `paddlepose valid --cfg experiments/...yaml [--model-file FILE]`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from paddlepose.commands import _options
+from paddlepose.core.types import Card
 from paddlepose.engine.evaluate import as_network
 from paddlepose.engine.report import Watch
 from paddlepose.runtime import OrtNetwork
@@ -23,11 +25,21 @@ def main(argv: Sequence[str]) -> int:
     path = arguments.model_file or job.config.test.model_file
     if path and path.suffix == ".onnx":
         network = OrtNetwork(path)
-        for name in ("kind", "input_size", "rgb", "skeleton", "heatmap_size", "bg_weight"):
-            own, asked = (getattr(card, name, card.codec.get(name)) for card in (network.card, job.card))
+        for (name, own), (_, asked) in zip(_facts(network.card), _facts(job.card), strict=False):
             if own != asked:
                 raise ValueError(f"{path}: its card's {name} is {own}, but the configuration asks for {asked}")
     else:
         network = as_network(job.trained_network(path))
     job.measure(network, Watch(job.config), rescore=True)
     return 0
+
+
+def _facts(card: Card) -> Iterator[tuple[str, Any]]:
+    """What a network is measured by of its card, with names; limbs are only drawn, sigmas the labels' own."""
+    for name in ("kind", "input_size", "rgb", "mean", "std", "heatmap_size", "bg_weight"):
+        yield name, getattr(card, name, card.codec.get(name))
+    joints = card.skeleton.joints
+    yield "number of joints", len(joints)
+    yield from ((f"joint {i}", joint) for i, joint in enumerate(joints))
+    for joint, other in zip(joints, card.skeleton.flip_order, strict=True):
+        yield f"mirror image of {joint}", joints[other]

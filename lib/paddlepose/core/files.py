@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +20,15 @@ from paddlepose.core.limits import MOST_BYTES
 
 class NotWrittenError(OSError):
     """A file could not be written; the message names it."""
+
+
+class MistakesError(ValueError):
+    """Several mistakes in one file, a line of the message each; every other error's message is one line."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        """What is printed as so many lines, whatever line breaks their values have."""
+        self.lines = [visible(line) for line in lines]
+        super().__init__("\n".join(self.lines))
 
 
 def beside(path: Path) -> Path:

@@ -35,7 +35,7 @@ class Teacher:
         resized to the teacher's and maps to the student's, bilinearly, a point (x, y) staying at the same share of
         width and height.
 
-        Raises ValueError: the joints or the aspect ratio of the input differ.
+        Raises ValueError: the joints or the aspect ratio of the input differ, or it takes whole pictures.
         """
         _check(card, student)
         self.card, self.name = card, card.model
@@ -71,6 +71,8 @@ class Teacher:
 
 
 def _check(card: Card, student: Card) -> None:
+    if card.kind != student.kind:
+        raise ValueError(f"KD.TEACHER_FILE: {card.model} takes whole pictures; the student's crops need a top-down one")
     if card.skeleton.joints != student.skeleton.joints:
         own, others = (", ".join(c.skeleton.joints) for c in (card, student))
         raise ValueError(f"KD.TEACHER_FILE: the teacher's joints are {own}; the student's are {others}")

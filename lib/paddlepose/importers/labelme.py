@@ -36,7 +36,9 @@ def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
                 continue
             rows = objects("it", content["shapes"], "'shapes'")
             bodies = gather(list(_shapes(rows, left_out, picture.name)), wanted, left_out, picture.name)
-            size = numbers([content.get("imageWidth"), content.get("imageHeight")], 2, "imageWidth and imageHeight")
+            size = numbers(
+                [content.get("imageWidth"), content.get("imageHeight")], 2, "imageWidth and imageHeight", nullable=True
+            )
             sheets.append(Sheet(picture, bodies, None if np.isnan(size).any() else (int(size[0]), int(size[1]))))
     return ordered(TITLE, sheets, wanted, left_out)
 
