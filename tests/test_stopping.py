@@ -57,6 +57,30 @@ def test_a_closed_pipe_is_quiet(arguments, status):
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--cfg", "no\nsuch.yaml"],
+        ["train", "--cfg", "experiments/mini/quickstart.yaml", "TRAIN.L\nR", "1"],
+        ["deploy", "--model", "no\nsuch.onnx", "--img", "a.jpg"],
+        ["convert", "no\nsuch.pth"],
+    ],
+)
+def test_one_mistake_is_one_line_whatever_the_names(capsys, arguments):
+    assert commands.main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and "\\n" in line
+
+
+def test_two_mistakes_are_two_lines(tmp_path, capsys):
+    cfg = tmp_path / "two\nlines.yaml"
+    cfg.write_text("TRAIN: {LR: fast, OPTIMIZER: none}")
+    assert commands.main(["train", "--cfg", str(cfg)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"error: {tmp_path}/two\\nlines.yaml: TRAIN.") for line in lines)
+
+
+@pytest.mark.parametrize(
     ("line", "shown"), [("a.jpg: \x1b[31mred", "a.jpg: \\x1b[31mred"), ("a\nb", "a\\nb"), ("é ü 你", "é ü 你")]
 )
 def test_escape_sequences_are_written_out(line, shown):

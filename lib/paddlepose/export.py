@@ -1,5 +1,6 @@
 """A Paddle network as one ONNX file that says how to use it, checked against the network before it is left anywhere."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from paddle import nn
 from paddle.static import InputSpec
 
-from paddlepose.core.files import folder_beside, silence, written_beside
+from paddlepose.core.files import folder_beside, remove_leftovers_of, silence, written_beside
 from paddlepose.core.predict import Network
 from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card, Kind
@@ -80,7 +81,9 @@ def export(
     rng = np.random.default_rng(0)
     inputs = [rng.standard_normal((n, 3, *size[::-1]), np.float32) for n, size in zip((1, 3), sizes, strict=True)]
     texts = {CARD_KEY: card.to_json()} | ({RESCORE_KEY: rescorer.to_text()} if rescorer else {})
-    with written_beside(path) as unfinished, folder_beside(path.with_suffix(".parts")) as parts:
+    place = Path(tempfile.gettempdir(), "paddlepose.export")
+    remove_leftovers_of(place)
+    with written_beside(path) as unfinished, folder_beside(place) as parts:
         with _by_grid(model, portable):
             graph = _fold(_convert(answer, card, parts), parts)
         _fold_deconvolutions(graph.graph)

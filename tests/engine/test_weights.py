@@ -147,3 +147,9 @@ def test_other_values_are_no_weights(tmp_path, content, kind):
 def test_torchs_names_without_a_layer():
     state = {"running_mean": np.zeros(1), "num_batches_tracked": np.zeros(1), "a.b.running_var": np.zeros(1)}
     assert list(torch_to_paddle(state)) == ["_mean", "a.b._variance"]
+
+
+def test_complex_numbers_are_one_line_with_the_file(tmp_path):
+    path = write(tmp_path / "a.pdparams", {**drawn(), "0.bias": np.zeros(2, np.complex64)})
+    with pytest.raises(ValueError, match=f"^{path}: 0.bias holds complex numbers, which no network here has$"):
+        load(network(), path)

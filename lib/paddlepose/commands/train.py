@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import paddle
 from paddle import nn
@@ -15,7 +14,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from visualdl import LogWriter
 
 from paddlepose.commands import _options
-from paddlepose.core.files import entry, written_beside
+from paddlepose.core.files import entry, folder_beside, written_beside
 from paddlepose.engine import checkpoint, distributed, lock, optim
 from paddlepose.engine.checkpoint import BEST, FINAL, is_better
 from paddlepose.engine.cost import cost
@@ -176,8 +175,8 @@ def _try_measuring(job: Job) -> None:
 
     Raises FileNotFoundError, ValueError: the labels cannot be measured.
     """
-    with TemporaryDirectory() as folder, entry(f"DATASET.TEST_SET {job.config.dataset.test_set}"):
-        result = measure_nothing(job.test_data, job.metrics(Path(folder)), joints=len(job.skeleton.joints))
+    with folder_beside(job.folder / "nothing") as folder, entry(f"DATASET.TEST_SET {job.config.dataset.test_set}"):
+        result = measure_nothing(job.test_data, job.metrics(folder), joints=len(job.skeleton.joints))
     if result.headline == NO_FIGURE:
         has_labels = "Null" not in list(result.figures.values())[-1]
         why = "nobody in its labels has an area and a labelled joint" if has_labels else "it has no labels"

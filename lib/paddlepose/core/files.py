@@ -86,7 +86,7 @@ def folder_beside(path: Path) -> Iterator[Path]:
     """Empty folder beside `path` for the time of the block."""
     folder = beside(path)
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(0o700, parents=True)
     try:
         yield folder
     finally:

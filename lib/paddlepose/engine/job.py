@@ -28,7 +28,7 @@ from paddlepose.losses import BottomUp as BottomUpLoss
 from paddlepose.losses import Centers, Distill, Heatmap
 from paddlepose.metrics import Metric, markdown
 from paddlepose.metrics.boxes import Found
-from paddlepose.models import build_network
+from paddlepose.models import build_network, check_heatmaps
 from paddlepose.runtime import OrtNetwork
 from paddlepose.samples.bottomup import BottomUpSamples
 from paddlepose.samples.finder import FinderSamples
@@ -225,18 +225,7 @@ class Job:
     def _built_network(self) -> nn.Layer:
         """The network as it is built, in evaluation mode, after a look at the size of its heatmaps."""
         model = build_network(self.config, len(self.card.skeleton.joints))
-        model.eval()
-        image_size, heatmap_size = self.config.model.image_size, self.config.model.heatmap_size
-        with paddle.no_grad():
-            outputs = model(paddle.zeros([1, 3, *image_size[::-1]]))
-        if self.config.kind == "bottom_up":
-            del outputs[-1]  # offsets
-            if len(outputs) != (given := len(self.card.codec.get("bg_weight", ()))):
-                raise ValueError(f"CODEC.BG_WEIGHT: {given} values for {len(outputs)} sizes of heatmaps: give one each")
-        found = tuple(outputs[-1].shape[:1:-1])
-        if found != heatmap_size:
-            made = f"{self.model_name} makes heatmaps of {found} from MODEL.IMAGE_SIZE {image_size}"
-            raise ValueError(f"MODEL.HEATMAP_SIZE {heatmap_size}: {made}")
+        check_heatmaps(model, self.config, self.model_name)
         return model
 
     def metrics(self, folder: Path | None = None) -> dict[str, Metric]:
@@ -307,6 +296,5 @@ class Job:
         """Choose the device, clean the folder, and let the log go to the screen and to a file there."""
         self.choose_device()
         distributed.start()
-        if distributed.rank() == 0:
-            remove_leftovers(self.folder, "**/.*")
+        remove_leftovers(self.folder, "**/.*")
         start_log(self.folder, f"{self.name}_{time.strftime('%Y-%m-%d-%H-%M')}_{phase}.log", self.config)
