@@ -22,6 +22,7 @@ from paddlepose.engine.loader import Loader
 from paddlepose.engine.report import Average, Watch
 from paddlepose.engine.train import Criterion
 from paddlepose.metrics import Metric
+from paddlepose.metrics.boxes import Found
 from paddlepose.samples.topdown import TopDownSamples
 
 NO_FIGURE = float("-inf")  # what a measurement comes to that has nobody to measure
@@ -108,6 +109,9 @@ def measure_nothing(data: Loader | Sequence[ImageRecord], metrics: Mapping[str, 
         for record, poses in _by_record(data.samples, dict.fromkeys(range(len(data.samples)), corner)):
             for metric in metrics.values():
                 metric.add(record, poses)
+    elif isinstance(boxes := next(iter(metrics.values())), Found):
+        for record in data:
+            boxes.add(record, np.zeros((0, 5)), height=1)
     return _result(metrics)
 
 
