@@ -16,7 +16,7 @@ FILES = {path.relative_to(EXPERIMENTS).with_suffix("").as_posix(): path for path
 BOTTOM_UP = {name for name in FILES if "NAME: regression_hrnet" in FILES[name].read_text()}
 OURS = ("mini/", "person17/")
 PUBLISHED = sorted(name for name in FILES if not name.startswith(OURS) and name not in BOTTOM_UP)
-JOINTS = {"coco": 17, "mpii": 16, "crowdpose": 14}
+JOINTS = {"people": 17, "coco": 17, "mpii": 16, "crowdpose": 14}
 DETECTIONS = Path("data/coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json")
 
 

@@ -75,7 +75,7 @@ def add_network(tmp_path, monkeypatch):
 
 
 def test_names():
-    assert plugins.names("datasets") == ["coco", "crowdpose", "mpii"]
+    assert plugins.names("datasets") == ["coco", "crowdpose", "mpii", "people"]
     assert "pose_resnet" in plugins.names("models")
 
 
@@ -88,7 +88,7 @@ def test_names():
             r"no models named 'pose_resnt', did you mean 'pose_resnet'\? There are: .*hrnet",
         ),
         ("datasets", "_disk", "no datasets named '_disk'"),
-        ("codecs", "x", "There are: heatmap"),
+        ("codecs", "x", "There are: centers, heatmap"),
     ],
 )
 def test_an_unknown_name(package, name, message):
