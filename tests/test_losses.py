@@ -4,7 +4,7 @@ import numpy as np
 import paddle
 import pytest
 
-from paddlepose.losses import Heatmap
+from paddlepose.losses import CrossEntropy, Heatmap
 
 CASES = [
     (case, weighted, name, hardest)
@@ -47,3 +47,20 @@ def test_an_unlabelled_joint_does_not_count():
 def test_more_hardest_joints_than_joints():
     batch = {"target": paddle.zeros([1, 2, 4, 4]), "weight": paddle.ones([1, 2, 1])}
     assert Heatmap(hardest=8)([paddle.ones([1, 2, 4, 4])], batch)["loss"].item() == 0.5
+
+
+def test_cross_entropy_is_least_where_maps_are_the_labels():
+    """It is then the entropy of the label, whatever the height of the maps; an unlabelled joint counts nothing."""
+    target = paddle.nn.functional.softmax(paddle.randn([2, 3, 16])).reshape([2, 3, 4, 4])
+    weight = paddle.to_tensor([[[1.0], [1.0], [0.0]]] * 2)
+    batch = {"target": target, "weight": weight}
+    entropy = -(target * target.log()).sum([2, 3])[:, :2].mean().item()
+    assert CrossEntropy()([25 * target], batch)["loss"].item() == pytest.approx(entropy, abs=1e-6)
+    assert CrossEntropy()([target.flip(-1)], batch)["loss"].item() > entropy + 0.1
+    other = paddle.concat([target[:, :2], target[:, 2:].flip(-1)], 1)
+    assert CrossEntropy()([other], batch)["loss"].item() == pytest.approx(entropy, abs=1e-6)
+
+
+def test_cross_entropy_of_nobody():
+    batch = {"target": paddle.zeros([1, 2, 4, 4]), "weight": paddle.ones([1, 2, 1])}
+    assert CrossEntropy()([paddle.ones([1, 2, 4, 4])], batch)["loss"].item() == 0

@@ -40,6 +40,26 @@ class Heatmap:
         return by_joint.topk(min(self.hardest, by_joint.shape[1]), axis=1)[0].mean()
 
 
+class CrossEntropy:
+    """Cross-entropy between where a map's mass lies and where the label's Gaussian does, the mean over labelled joints.
+
+    The criterion of Mask R-CNN's keypoints (He et al., section 5), with a Gaussian in the place of one pixel. It takes
+    maps that are nowhere negative.
+    """
+
+    def __call__(self, outputs: Sequence[Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Loss of outputs, each (B, K, h, w), against `target` (B, K, h, w) with `weight` (B, K, 1)."""
+        target = batch["target"].flatten(2)
+        mass = target.sum(-1, keepdim=True)
+        share = target / mass.clip(min=1e-6)
+        weight = batch["weight"] * (mass > 0).astype(mass.dtype)
+        return {"loss": sum(self._one(output.flatten(2), share, weight) for output in outputs)}
+
+    def _one(self, maps: Tensor, share: Tensor, weight: Tensor) -> Tensor:
+        logarithm = (maps / maps.sum(-1, keepdim=True) + 1e-9).log()
+        return -(share * logarithm * weight).sum() / weight.sum().clip(min=1)
+
+
 class Distill:
     """Fast pose distillation: each output is drawn to the labels and to a teacher's maps (Zhang et al., section 3.3).
 
@@ -48,7 +68,12 @@ class Distill:
     """
 
     def __init__(
-        self, criterion: Heatmap, teacher: Callable[[Batch], Tensor], alpha: float, *, use_weight: bool = True
+        self,
+        criterion: Heatmap | CrossEntropy,
+        teacher: Callable[[Batch], Tensor],
+        alpha: float,
+        *,
+        use_weight: bool = True,
     ) -> None:
         """`criterion` compares with the labels; `use_weight` has their weights count for the teacher's maps too."""
         self.criterion, self.teacher, self.alpha, self.use_weight = criterion, teacher, alpha, use_weight

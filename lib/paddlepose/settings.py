@@ -97,8 +97,9 @@ class CodecSection(Section):
 
 
 class LossSection(Section):
-    """The criterion."""
+    """The criterion; cross_entropy is for top-down networks whose maps are nowhere negative, such as pose_lite."""
 
+    name: Literal["mse", "cross_entropy"] = "mse"
     use_target_weight: bool = True
     use_different_joints_weight: bool = False
     use_ohkm: bool = False

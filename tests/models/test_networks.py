@@ -145,3 +145,10 @@ def test_arguments_from_the_shapes_of_weights(name):
 def test_lists_of_the_wrong_length_are_refused():
     with pytest.raises(ValueError, match="NUM_DECONV_KERNELS"):
         network_class("pose_resnet")(16, num_deconv_kernels=(4, 4))
+
+
+def test_the_small_networks_maps_have_the_mass_of_a_gaussian():
+    (maps,) = network_class("pose_lite")(5, width=16)(paddle.randn([2, 3, 64, 96]))
+    y, x = np.mgrid[-20:21, -20:21]
+    assert maps.sum([2, 3]).numpy() == pytest.approx(np.exp(-(x**2 + y**2) / (2 * 2**2)).sum(), rel=1e-3)
+    assert maps.min().item() >= 0

@@ -25,7 +25,7 @@ from paddlepose.engine.teacher import KeptMaps, Teacher
 from paddlepose.engine.train import Criterion
 from paddlepose.experiment import Config
 from paddlepose.losses import BottomUp as BottomUpLoss
-from paddlepose.losses import Centers, Distill, Heatmap
+from paddlepose.losses import Centers, CrossEntropy, Distill, Heatmap
 from paddlepose.metrics import Metric, markdown
 from paddlepose.metrics.boxes import Found
 from paddlepose.models import build_network, check_heatmaps
@@ -82,9 +82,10 @@ class Job:
         """The module of the data set. Raises ValueError: it has no whole pictures, and the network takes such."""
         module = plugins.find("datasets", self.config.dataset.dataset)
         if self.config.kind != "top_down" and not hasattr(module, "pictures"):
-            raise ValueError(
-                f"DATASET.DATASET {self.config.dataset.dataset}: {self.config.kind} networks need coco or crowdpose"
-            )
+            name, wanted = self.config.dataset.dataset, "coco or crowdpose"
+            if self.config.kind == "detector":
+                wanted = f"people, {wanted}"
+            raise ValueError(f"DATASET.DATASET {name}: {self.config.kind.replace('_', '-')} networks need {wanted}")
         return module
 
     @cached_property
@@ -98,13 +99,15 @@ class Job:
         return self.config.card(self.skeleton)
 
     @cached_property
-    def criterion(self) -> Heatmap | BottomUpLoss | Centers:
+    def criterion(self) -> Heatmap | CrossEntropy | BottomUpLoss | Centers:
         """What the network is trained on."""
         loss = self.config.loss
         if self.config.kind == "bottom_up":
             return BottomUpLoss(loss.heatmaps_loss_factor, loss.offsets_loss_factor)
         if self.config.kind == "detector":
             return Centers()
+        if loss.name == "cross_entropy":
+            return CrossEntropy()
         return Heatmap(use_weight=loss.use_target_weight, hardest=loss.topk if loss.use_ohkm else None)
 
     def loader(self, *, train: bool) -> Loader:
