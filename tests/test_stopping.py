@@ -33,6 +33,25 @@ def test_sigterm_stops_as_ctrl_c_does(monkeypatch, capsys):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+STOPPED_IN_PADDLE = """
+import os, signal, sys
+from paddlepose import commands, plugins
+find = plugins.find
+def stopping(package, name):
+    module = find(package, name)
+    module.main = lambda arguments: os.kill(os.getpid(), signal.SIGTERM)
+    return module
+plugins.find = stopping
+sys.exit(commands.main(["train"]))
+"""
+
+
+def test_sigterm_stops_a_command_that_uses_paddle():
+    """Paddle has a handler of its own, which it sets when it is imported: 20 lines, and nothing is cleaned up."""
+    done = subprocess.run([sys.executable, "-c", STOPPED_IN_PADDLE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (143, "\nstopped\n")
+
+
 NOBODY_READS = """
 import logging, sys
 from paddlepose import commands

@@ -75,8 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.filterwarnings("ignore", message=noise)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_ToScreen(sys.stdout)])
     try:
+        command = plugins.find("commands", name)  # may import Paddle, which takes SIGTERM for itself
         with _terminable():
-            status = plugins.find("commands", name).main(arguments)
+            status = command.main(arguments)
             sys.stdout.flush()
             return status
     except KeyboardInterrupt as stop:
