@@ -37,6 +37,7 @@ def test_damaged_input_is_read_or_refused_in_one_line(name, tmp_path):
             raise AssertionError(f"case {case}, seed {SEED}: {type(error).__name__}: {error}") from error
         assert time.monotonic() - start < SLOWEST, f"case {case}"
         assert peak_memory() < most_memory, f"case {case}"
+    print(f"{name}: {CASES} cases, {refused} refused, seed {SEED}")
     assert refused, "no change was noticed: nothing is tried here"
 
 
