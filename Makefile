@@ -29,7 +29,7 @@ test: $(VENV)/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fuzz: $(VENV)/dev
-	FUZZ_CASES=$(CASES) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -n 2 tests/fuzz --durations=0 -rP
+	OPENCV_LOG_LEVEL=SILENT FUZZ_CASES=$(CASES) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -n 2 tests/fuzz --durations=0 -rP
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -10,15 +10,18 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import tiny_data
 import tiny_onnx
 
 from paddlepose.commands import main
+from paddlepose.core.image import read_picture
 from paddlepose.engine import distributed
 
 WRITTEN = {".pdparams", ".onnx", ".json", ".jpg"}  # what must be whole or as it was; logs may be begun
@@ -396,3 +399,18 @@ def test_a_full_disk_keeps_the_last_poses(refused, project, small_disk):
     assert main(list(map(str, arguments))) == 0
     small_disk.fill()
     match(refused(*arguments), "000000000001_result.jpg was not written: No space left on device")
+
+
+def test_a_png_that_claims_more_than_it_can_hold(tmp_path):
+    """OpenCV would make room for all of it first: 1.6 GB for 16 bits of four channels, and copies of that."""
+    _, data = cv2.imencode(".png", np.zeros((8, 8, 4), np.uint16))
+    data = bytearray(data.tobytes())
+    data[16:24] = (14_000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(ValueError, match=r"a.png: the PNG file is damaged or cut off: 14000x14000 pixels cannot be"):
+        read_picture(tmp_path / "a.png")
+    data += bytes(2_000_000)
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(ValueError, match=r"a.png: its pixels take 1,568,000,000 bytes, at most 1,073,741,824 are read"):
+        read_picture(tmp_path / "a.png")

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from kinds import KINDS
 
+from paddlepose.core.files import MistakesError, visible
+
 CASES, SEED = int(os.environ.get("FUZZ_CASES", "100")), int(os.environ.get("FUZZ_SEED", "0"))
 SLOWEST = 20  # seconds for one input
 MOST_MEMORY = 2 * 2**20  # kilobytes that the process may ever have, if it had not more before
@@ -30,14 +32,15 @@ def test_damaged_input_is_read_or_refused_in_one_line(name, tmp_path):
             kind.read(kind.path)
         except (ValueError, OSError) as error:
             refused += 1
-            lines = str(error).splitlines()
+            lines = error.lines if isinstance(error, MistakesError) else [str(error)]
             assert lines, f"case {case}: an empty message"
             assert all(str(tmp_path) in line for line in lines), f"case {case}: {error}"
+            assert all(len(visible(line).splitlines()) == 1 for line in lines), f"case {case}: {error}"
         except Exception as error:
             raise AssertionError(f"case {case}, seed {SEED}: {type(error).__name__}: {error}") from error
         assert time.monotonic() - start < SLOWEST, f"case {case}"
         assert peak_memory() < most_memory, f"case {case}"
-    print(f"{name}: {CASES} cases, {refused} refused, seed {SEED}")
+    print(f"{name}: {CASES} cases, {refused} refused, seed {SEED}")  # noqa: T201 - for `make fuzz`
     assert refused, "no change was noticed: nothing is tried here"
 
 

@@ -1,6 +1,7 @@
 """Pictures: reading, cropping, and a network's input. Pictures are (H, W, 3) uint8 in the order of OpenCV, BGR."""
 
 import os
+import struct
 import zipfile
 import zlib
 from functools import lru_cache
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paddlepose.core.files import check_members, entry
-from paddlepose.core.limits import MOST_PIXELS
+from paddlepose.core.limits import MOST_BYTES, MOST_PIXELS
 from paddlepose.core.types import Card, ImageRecord
 
 Picture = NDArray[np.uint8]
@@ -23,6 +24,10 @@ _NEAR_FACTOR = 0.02  # two sides are scaled alike if their factors differ by les
 
 # The marks that begin a JPEG file, begin its last scan, and end it.
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+
+# The mark that begins a PNG file; its header: that mark and a chunk's, width, height, bits and kind of colour; channels
+# of a kind of colour; and how many times its size a file can at most be when it is inflated (zlib's own figure).
+_PNG_START, _PNG_HEADER, _PNG_CHANNELS, _MOST_INFLATED = b"\x89PNG", struct.Struct(">16sIIBB"), {2: 3, 4: 2, 6: 4}, 1032
 
 
 def read_picture(path: Path, *, upright: bool = False) -> Picture:
@@ -64,16 +69,14 @@ def _read(path: Path, upright: bool) -> Picture:
     data = _read_bytes(path)
     if _is_cut_off(data):
         raise ValueError(f"{path}: the JPEG file is cut off: copy or download it again")
+    _check_png(data, path)
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except cv2.error as error:
         if _PIXEL_LIMIT not in str(error):
             raise
-        most = int(os.environ.get(f"OPEN{_PIXEL_LIMIT}", MOST_PIXELS))
-        raise ValueError(
-            f"{path}: more than {most:,} pixels; OPEN{_PIXEL_LIMIT} in the environment raises the limit"
-        ) from error
+        raise ValueError(_too_large(path)) from error
     if picture is None:
         raise ValueError(f"{path}: not a picture that OpenCV can read")
     return picture
@@ -83,6 +86,28 @@ def _is_cut_off(data: bytes) -> bool:
     """A JPEG whose last scan is not ended; OpenCV would fill the rest with grey and say nothing."""
     may_be = data.startswith(_JPEG_START) and not data.endswith(_JPEG_END)
     return may_be and data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)
+
+
+def _most_pixels() -> int:
+    return int(os.environ.get(f"OPEN{_PIXEL_LIMIT}", MOST_PIXELS))
+
+
+def _too_large(path: Path) -> str:
+    return f"{path}: more than {_most_pixels():,} pixels; OPEN{_PIXEL_LIMIT} in the environment raises the limit"
+
+
+def _check_png(data: bytes, path: Path) -> None:
+    """Raises ValueError: a PNG file's header says that it holds more than it can, or more than is read."""
+    if not data.startswith(_PNG_START) or len(data) < _PNG_HEADER.size:
+        return
+    _, width, height, depth, color = _PNG_HEADER.unpack_from(data)
+    count = width * height * depth * _PNG_CHANNELS.get(color, 1) // 8
+    if width * height > _most_pixels():  # OpenCV, if it was imported before this package, would look at them
+        raise ValueError(_too_large(path))
+    if count > _MOST_INFLATED * len(data):
+        raise ValueError(f"{path}: the PNG file is damaged or cut off: {width}x{height} pixels cannot be in it")
+    if count > MOST_BYTES:
+        raise ValueError(f"{path}: its pixels take {count:,} bytes, at most {MOST_BYTES:,} are read")
 
 
 def _read_bytes(path: Path) -> bytes:

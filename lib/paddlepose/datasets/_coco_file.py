@@ -1,5 +1,6 @@
 """The annotation file of a split in COCO's format, and the skeleton that it describes."""
 
+from paddlepose.core.files import entry
 from paddlepose.core.types import Skeleton
 from paddlepose.datasets import Source, _disk, _skeleton
 from paddlepose.metrics import labels
@@ -26,5 +27,6 @@ def read(source: Source) -> tuple[Labels, Skeleton]:
         raise ValueError(f"{path}: category '{found.category.name}' has no 'keypoints', the list of its joints' names")
     if found.count != len(joints):
         raise ValueError(f"{_skeleton.KEY}.JOINTS: {len(joints)} names, but the labels have {found.count} joints")
-    made = _skeleton.build(found.category.name, joints, found.category.limbs, source.skeleton, sigma=DEFAULT_SIGMA)
+    with entry(str(path)):
+        made = _skeleton.build(found.category.name, joints, found.category.limbs, source.skeleton, sigma=DEFAULT_SIGMA)
     return found, made
