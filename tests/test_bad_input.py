@@ -408,9 +408,19 @@ def test_a_png_that_claims_more_than_it_can_hold(tmp_path):
     data[16:24] = (14_000).to_bytes(4, "big") * 2
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     (tmp_path / "a.png").write_bytes(data)
-    with pytest.raises(ValueError, match=r"a.png: the PNG file is damaged or cut off: 14000x14000 pixels cannot be"):
+    with pytest.raises(ValueError, match=r"a.png: the PNG file is damaged or cut off: 14000x14000 pixels are not in"):
         read_picture(tmp_path / "a.png")
     data += bytes(2_000_000)
     (tmp_path / "a.png").write_bytes(data)
     with pytest.raises(ValueError, match=r"a.png: its pixels take 1,568,000,000 bytes, at most 1,073,741,824 are read"):
+        read_picture(tmp_path / "a.png")
+
+
+def test_a_png_whose_chunk_claims_more_than_the_file_has(tmp_path):
+    """OpenCV would make room for 4 GB."""
+    _, data = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))
+    data = bytearray(data.tobytes())
+    data[33:37] = b"\xff" * 4
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(ValueError, match=r"a.png: the PNG file is damaged or cut off: 8x8 pixels are not in it"):
         read_picture(tmp_path / "a.png")

@@ -75,9 +75,9 @@ def mutated_value(value, rng: np.random.Generator):
                 other, at = places[rng.integers(len(places))]
                 holder[key] = copy.deepcopy(other[at]) if at in other or isinstance(other, list) else None
             case 3:
-                holder[key] = NESTED
+                holder[key] = copy.deepcopy(NESTED)
             case _:
-                holder[key] = ODD[rng.integers(len(ODD))]
+                holder[key] = copy.deepcopy(ODD[rng.integers(len(ODD))])  # a later change may be in it
     return changed
 
 

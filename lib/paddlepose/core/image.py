@@ -104,8 +104,13 @@ def _check_png(data: bytes, path: Path) -> None:
     count = width * height * depth * _PNG_CHANNELS.get(color, 1) // 8
     if width * height > _most_pixels():  # OpenCV, if it was imported before this package, would look at them
         raise ValueError(_too_large(path))
-    if count > _MOST_INFLATED * len(data):
-        raise ValueError(f"{path}: the PNG file is damaged or cut off: {width}x{height} pixels cannot be in it")
+    place = len(_PNG_START) + 4
+    while (
+        place + 8 <= len(data) and data[place + 4 : place + 8] != b"IEND"
+    ):  # OpenCV makes room for what a chunk claims
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+    if count > _MOST_INFLATED * len(data) or place > len(data):
+        raise ValueError(f"{path}: the PNG file is damaged or cut off: {width}x{height} pixels are not in it")
     if count > MOST_BYTES:
         raise ValueError(f"{path}: its pixels take {count:,} bytes, at most {MOST_BYTES:,} are read")
 

@@ -46,12 +46,17 @@ class Truth:
             return cls(names, labelled == 0, xy.astype(np.float64), heads.astype(np.float64))
 
 
+def _crash_quietly() -> None:
+    for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _variables(path: Path) -> dict[str, Any]:
     """The variables of a MATLAB file, read in a process of its own: SciPy crashes on some that are damaged.
 
     Paddle would report such a crash on the screen; there the signal ends the process and no more.
     """
-    with ProcessPoolExecutor(1, initializer=signal.signal, initargs=(signal.SIGSEGV, signal.SIG_DFL)) as process:
+    with ProcessPoolExecutor(1, initializer=_crash_quietly) as process:
         try:
             return process.submit(scipy.io.loadmat, path).result()
         except BrokenProcessPool as error:
