@@ -17,6 +17,7 @@ from paddlepose.core.files import entry
 from paddlepose.datasets.mpii import JOINTS, LIMBS
 from paddlepose.importers import Found, LeftOut, Person, Picture
 from paddlepose.importers._place import Place
+from paddlepose.metrics._matlab import variables
 
 TITLE = "MPII"
 
@@ -27,10 +28,10 @@ _MOST = 2**30  # bytes of the variables unpacked; MPII's take a tenth
 
 def find(place: Place) -> list[Path]:
     """MATLAB files with the variable RELEASE."""
-    return [path for path in place.labels(".mat") if "RELEASE" in _variables(path)]
+    return [path for path in place.labels(".mat") if "RELEASE" in _names(path)]
 
 
-def _variables(path: Path) -> list[str]:
+def _names(path: Path) -> list[str]:
     """Names of a MATLAB file's variables; none for another file, of which scipy raises what it likes."""
     with suppress(Exception):
         return [name for name, _, _ in scipy.io.whosmat(path)]
@@ -46,8 +47,8 @@ def read(files: Sequence[Path], place: Place, wanted: Sequence[str]) -> Found:
 
 def _pictures(path: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
     _check_size(path)
-    with entry(str(path)), entry(str(path)):
-        release = scipy.io.loadmat(path, variable_names=["RELEASE"], simplify_cells=True)["RELEASE"]
+    with entry(str(path)):
+        release = variables(path, variable_names=["RELEASE"], simplify_cells=True)["RELEASE"]
         images, train = _many(release["annolist"]), np.ravel(release["img_train"])
         if len(images) != len(train):
             raise ValueError(f"annolist has {len(images)} images, img_train {len(train)}")

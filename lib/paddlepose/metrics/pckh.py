@@ -1,11 +1,7 @@
 """PCKh, MPII's measure: the share of joints that lie within half a head of where they are."""
 
-import signal
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy.io
@@ -13,6 +9,7 @@ from numpy.typing import NDArray
 
 from paddlepose.core.files import entry, written_beside
 from paddlepose.core.types import ImageRecord, Poses
+from paddlepose.metrics._matlab import variables
 
 HEAD_SHARE = 0.6  # MPII's head size is this share of the head box's diagonal
 THRESHOLD = 0.5
@@ -38,29 +35,12 @@ class Truth:
     def read(cls, path: Path) -> "Truth":
         """The labels in a `gt_<split>.mat`. Raises ValueError: it is no MATLAB file, or lacks a variable or a joint."""
         with entry(str(path)):
-            content = _variables(path)
+            content = variables(path)
             names = tuple(str(name[0]) for name in content["dataset_joints"][0])
             if lacking := {joint for joints in COLUMNS.values() for joint in joints} - set(names):
                 raise ValueError(f"'dataset_joints' lacks {', '.join(sorted(lacking))}")
             labelled, xy, heads = (content[key] for key in ("jnt_missing", "pos_gt_src", "headboxes_src"))
             return cls(names, labelled == 0, xy.astype(np.float64), heads.astype(np.float64))
-
-
-def _crash_quietly() -> None:
-    for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT):
-        signal.signal(number, signal.SIG_DFL)
-
-
-def _variables(path: Path) -> dict[str, Any]:
-    """The variables of a MATLAB file, read in a process of its own: SciPy crashes on some that are damaged.
-
-    Paddle would report such a crash on the screen; there the signal ends the process and no more.
-    """
-    with ProcessPoolExecutor(1, initializer=_crash_quietly) as process:
-        try:
-            return process.submit(scipy.io.loadmat, path).result()
-        except BrokenProcessPool as error:
-            raise ValueError("damaged: its reading crashed; copy or download it again") from error
 
 
 def pckh(xy: NDArray[np.floating], truth: Truth) -> dict[str, float]:
