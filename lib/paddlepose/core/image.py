@@ -25,9 +25,10 @@ _NEAR_FACTOR = 0.02  # two sides are scaled alike if their factors differ by les
 # The marks that begin a JPEG file, begin its last scan, and end it.
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
-# The mark that begins a PNG file; its header: that mark and a chunk's, width, height, bits and kind of colour; channels
-# of a kind of colour; and how many times its size a file can at most be when it is inflated (zlib's own figure).
-_PNG_START, _PNG_HEADER, _PNG_CHANNELS, _MOST_INFLATED = b"\x89PNG", struct.Struct(">16sIIBB"), {2: 3, 4: 2, 6: 4}, 1032
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_HEADER = struct.Struct(">16sIIBB")  # the start and the first chunk's, then width, height, bits, kind of colour
+_PNG_CHANNELS = {2: 3, 4: 2, 6: 4}  # of kinds of colour; others have one
+_MOST_INFLATED = 1032  # bytes that zlib can make of one
 
 
 def read_picture(path: Path, *, upright: bool = False) -> Picture:
@@ -104,15 +105,18 @@ def _check_png(data: bytes, path: Path) -> None:
     count = width * height * depth * _PNG_CHANNELS.get(color, 1) // 8
     if width * height > _most_pixels():  # OpenCV, if it was imported before this package, would look at them
         raise ValueError(_too_large(path))
-    place = len(_PNG_START) + 4
-    while (
-        place + 8 <= len(data) and data[place + 4 : place + 8] != b"IEND"
-    ):  # OpenCV makes room for what a chunk claims
-        place += 12 + int.from_bytes(data[place : place + 4], "big")
-    if count > _MOST_INFLATED * len(data) or place > len(data):
+    if count > _MOST_INFLATED * len(data) or _png_end(data) > len(data):  # OpenCV makes room for what a chunk claims
         raise ValueError(f"{path}: the PNG file is damaged or cut off: {width}x{height} pixels are not in it")
     if count > MOST_BYTES:
         raise ValueError(f"{path}: its pixels take {count:,} bytes, at most {MOST_BYTES:,} are read")
+
+
+def _png_end(data: bytes) -> int:
+    """Where the last chunk before IEND ends, by the chunks' own lengths."""
+    place = len(_PNG_START)
+    while place + 8 <= len(data) and data[place + 4 : place + 8] != b"IEND":
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+    return place
 
 
 def _read_bytes(path: Path) -> bytes:

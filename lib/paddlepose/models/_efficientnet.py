@@ -11,8 +11,7 @@ from paddlepose.models._resnet import upsampling
 
 # Of each stage: blocks, kernel, stride, expansion of the hidden channels, and channels (table 1 of the paper).
 _STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192))
-_ENDS = (2, 4, 10, 14)  # the last block at each of the strides 4, 8, 16 and 32
-CHANNELS = (24, 40, 112, 192)  # of the features at these strides
+_ENDS = {4: 2, 8: 4, 16: 10, 32: 14}  # the last block at each stride
 _MOMENTUM, _EPSILON = 0.99, 1e-3
 
 
@@ -32,6 +31,7 @@ class _Block(nn.Layer):
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, expand: int) -> None:
         super().__init__()
+        self.channels = channels_out
         hidden = channels_in * expand
         self._widens, self._adds = expand > 1, stride == 1 and channels_in == channels_out
         if self._widens:
@@ -51,45 +51,22 @@ class _Block(nn.Layer):
         return x + y if self._adds else y
 
 
-class EfficientNetLite(nn.Layer):
-    """Stem and blocks up to stride 32; the last stage, of 320 channels, and the classifier are left out."""
-
-    def __init__(self, stride: int = 32) -> None:
-        """Features up to a `stride` of 4, 8, 16 or 32."""
-        super().__init__()
-        self._levels = (4, 8, 16, 32).index(stride) + 1
-        self._conv_stem = _conv(3, 32, 3, 2)
-        self._bn0 = _batch_norm(32)
-        self._relu6 = nn.ReLU6()
-        blocks, channels = [], 32
-        for count, kernel, first_stride, expand, width in _STAGES:
-            for i in range(count):
-                blocks.append(_Block(channels, width, kernel, first_stride if i == 0 else 1, expand))
-                channels = width
-        self._blocks = nn.LayerList(blocks[: _ENDS[self._levels - 1] + 1])
-
-    def features(self, image: Tensor) -> list[Tensor]:
-        """Images (B, 3, H, W) to features at strides 4, 8, 16, 32, as far as they go, of `CHANNELS`."""
-        x = self._relu6(self._bn0(self._conv_stem(image)))
-        found = []
-        for i, block in enumerate(self._blocks):
-            x = block(x)
-            if i in _ENDS:
-                found.append(x)
-        return found
-
-
-class LitePyramid(EfficientNetLite):
+class LitePyramid(nn.Layer):
     """The trunk and a head that climbs back over its features to stride 4, and gives maps there.
 
-    The head is that of Feature Pyramid Networks (Lin et al., CVPR 2017), with the transposed convolutions of Simple
-    Baselines in the place of plain enlarging.
+    The trunk's last stage, of 320 channels, and the classifier are left out. The head is that of Feature Pyramid
+    Networks (Lin et al., CVPR 2017), with the transposed convolutions of Simple Baselines in the place of plain
+    enlarging.
     """
 
     def __init__(self, maps: int, width: int, stride: int) -> None:
         """`maps` maps; the head has `width` channels, and the trunk goes up to a `stride` of 8, 16 or 32."""
-        super().__init__(stride)
-        channels = CHANNELS[: self._levels]
+        super().__init__()
+        self._conv_stem = _conv(3, 32, 3, 2)
+        self._bn0 = _batch_norm(32)
+        self._relu6 = nn.ReLU6()
+        self._blocks = nn.LayerList([_Block(*block) for block in _blocks()[: _ENDS[stride] + 1]])
+        channels = [self._blocks[end].channels for end in _ENDS.values() if end < len(self._blocks)]
         self.lateral = nn.LayerList([nn.Sequential(conv1x1(n, width), nn.BatchNorm2D(width)) for n in channels])
         self.up = nn.LayerList(
             [nn.Sequential(upsampling(width, width, 4), nn.BatchNorm2D(width)) for _ in channels[1:]]
@@ -106,17 +83,32 @@ class LitePyramid(EfficientNetLite):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Images (B, 3, H, W) to one (B, maps, H / 4, W / 4)."""
-        features = self.features(image)
+        x = self._relu6(self._bn0(self._conv_stem(image)))
+        features = []  # at strides 4, 8, 16, 32, as far as they go
+        for i, block in enumerate(self._blocks):
+            x = block(x)
+            if i in _ENDS.values():
+                features.append(x)
         x = self.lateral[-1](features[-1])
         for i, up in enumerate(self.up):
             x = functional.relu(up(x) + self.lateral[-2 - i](features[-2 - i]))
         return [self.final_layer(self.smooth(x))]
 
 
+def _blocks() -> list[tuple[int, int, int, int, int]]:
+    """The arguments of the trunk's blocks."""
+    blocks, channels = [], 32
+    for count, kernel, first_stride, expand, width in _STAGES:
+        for i in range(count):
+            blocks.append((channels, width, kernel, first_stride if i == 0 else 1, expand))
+            channels = width
+    return blocks
+
+
 def pyramid_maps(shapes: Shapes, stride: int) -> tuple[int, int] | None:
     """Maps and width of the `LitePyramid` of a stride whose weights have these shapes; None if they are not of one."""
     blocks = {key.split(".")[1] for key in shapes if key.startswith("_blocks.")}
-    if "lateral.0.0.weight" not in shapes or len(blocks) != _ENDS[(4, 8, 16, 32).index(stride)] + 1:
+    if "lateral.0.0.weight" not in shapes or len(blocks) != _ENDS[stride] + 1:
         return None
     maps, width = shapes["final_layer.weight"][:2]
     return maps, width
