@@ -7,6 +7,7 @@ from paddle import Tensor
 from paddle.nn import functional as F
 
 Batch = Mapping[str, Tensor]
+Criterion = Callable[[Sequence[Tensor], Batch], dict[str, Tensor]]
 
 
 class Heatmap:
@@ -68,12 +69,7 @@ class Distill:
     """
 
     def __init__(
-        self,
-        criterion: Heatmap | CrossEntropy,
-        teacher: Callable[[Batch], Tensor],
-        alpha: float,
-        *,
-        use_weight: bool = True,
+        self, criterion: Criterion, teacher: Callable[[Batch], Tensor], alpha: float, *, use_weight: bool = True
     ) -> None:
         """`criterion` compares with the labels; `use_weight` has their weights count for the teacher's maps too."""
         self.criterion, self.teacher, self.alpha, self.use_weight = criterion, teacher, alpha, use_weight

@@ -20,7 +20,7 @@ from paddlepose.core.types import ImageRecord, Poses
 from paddlepose.engine import distributed
 from paddlepose.engine.loader import Loader
 from paddlepose.engine.report import Average, Watch
-from paddlepose.engine.train import Criterion
+from paddlepose.losses import Criterion
 from paddlepose.metrics import Metric
 from paddlepose.metrics.boxes import Found
 from paddlepose.samples.topdown import TopDownSamples

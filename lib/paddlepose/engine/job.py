@@ -9,7 +9,7 @@ from types import ModuleType
 import paddle
 from paddle import nn
 
-from paddlepose import plugins
+from paddlepose import losses, plugins
 from paddlepose.config import load_config
 from paddlepose.core.files import remove_leftovers
 from paddlepose.core.finder import Finder
@@ -22,10 +22,8 @@ from paddlepose.engine.loader import Loader
 from paddlepose.engine.log import start_log
 from paddlepose.engine.report import Watch
 from paddlepose.engine.teacher import KeptMaps, Teacher
-from paddlepose.engine.train import Criterion
 from paddlepose.experiment import Config
-from paddlepose.losses import BottomUp as BottomUpLoss
-from paddlepose.losses import Centers, CrossEntropy, Distill, Heatmap
+from paddlepose.losses import Criterion
 from paddlepose.metrics import Metric, markdown
 from paddlepose.metrics.boxes import Found
 from paddlepose.models import build_network, check_heatmaps
@@ -82,9 +80,8 @@ class Job:
         """The module of the data set. Raises ValueError: it has no whole pictures, and the network takes such."""
         module = plugins.find("datasets", self.config.dataset.dataset)
         if self.config.kind != "top_down" and not hasattr(module, "pictures"):
-            name, wanted = self.config.dataset.dataset, "coco or crowdpose"
-            if self.config.kind == "detector":
-                wanted = f"people, {wanted}"
+            name = self.config.dataset.dataset
+            wanted = "people, coco or crowdpose" if self.config.kind == "detector" else "coco or crowdpose"
             raise ValueError(f"DATASET.DATASET {name}: {self.config.kind.replace('_', '-')} networks need {wanted}")
         return module
 
@@ -99,16 +96,16 @@ class Job:
         return self.config.card(self.skeleton)
 
     @cached_property
-    def criterion(self) -> Heatmap | CrossEntropy | BottomUpLoss | Centers:
+    def criterion(self) -> Criterion:
         """What the network is trained on."""
         loss = self.config.loss
         if self.config.kind == "bottom_up":
-            return BottomUpLoss(loss.heatmaps_loss_factor, loss.offsets_loss_factor)
+            return losses.BottomUp(loss.heatmaps_loss_factor, loss.offsets_loss_factor)
         if self.config.kind == "detector":
-            return Centers()
+            return losses.Centers()
         if loss.name == "cross_entropy":
-            return CrossEntropy()
-        return Heatmap(use_weight=loss.use_target_weight, hardest=loss.topk if loss.use_ohkm else None)
+            return losses.CrossEntropy()
+        return losses.Heatmap(use_weight=loss.use_target_weight, hardest=loss.topk if loss.use_ohkm else None)
 
     def loader(self, *, train: bool) -> Loader:
         """Batches of the training or the test split, this process's share of them.
@@ -190,7 +187,7 @@ class Job:
             shape = len(people), len(self.skeleton.joints)
             teacher = KeptMaps(teacher, self.folder / "teacher", shape, origin=origin)
         use_weight = self.config.loss.use_target_weight
-        return Distill(self.criterion, teacher, kd.alpha, use_weight=use_weight)
+        return losses.Distill(self.criterion, teacher, kd.alpha, use_weight=use_weight)
 
     def network(self) -> nn.Layer:
         """The network as training starts: drawn as the papers do, then those of MODEL.PRETRAINED that fit.

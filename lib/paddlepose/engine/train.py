@@ -12,8 +12,7 @@ from tqdm import tqdm
 from paddlepose.engine.ema import Ema
 from paddlepose.engine.loader import Loader
 from paddlepose.engine.report import Watch
-
-Criterion = Callable[[list[Tensor], Mapping[str, Tensor]], dict[str, Tensor]]
+from paddlepose.losses import Criterion
 
 
 class Step:
