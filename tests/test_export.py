@@ -23,7 +23,7 @@ SMALL = {
     "pose_hrnet": {"width": 16},
     "pose_resnet": {"depth": 18, "num_deconv_filters": (16, 16, 16)},
 }
-TOP_DOWN = [name for name in plugins.names("models") if name not in ("finder", "regression_hrnet")]
+TOP_DOWN = [name for name in plugins.names("models") if not hasattr(network_class(name), "kind")]
 SKELETON = Skeleton("four", ("a", "b", "c", "d"), (), ())
 CARD = Card(
     "top_down", "any", (128, 64), SKELETON, {"name": "heatmap", "input_size": (128, 64), "heatmap_size": (32, 16)}
