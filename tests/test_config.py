@@ -62,3 +62,16 @@ def test_nothing_changes_a_configuration():
     config = parse({})
     with pytest.raises(ValueError, match="frozen"):
         config.train.lr = 1
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "message"),
+    [
+        ("pose_resnet", {}, "LOSS.NAME cross_entropy: maps of pose_resnet may be negative; use mse, or pose_lite"),
+        ("pose_lite", {"USE_OHKM": True}, "LOSS: USE_OHKM: only goes with NAME mse"),
+    ],
+)
+def test_cross_entropy_is_refused_where_it_would_mean_nothing(model, loss, message):
+    """Before, the first failed as a loss that is not a number, and the second was trained without what it asks for."""
+    with pytest.raises(ValueError, match=message):
+        parse({"MODEL": {"NAME": model}, "LOSS": {"NAME": "cross_entropy", **loss}})

@@ -48,12 +48,14 @@ def parse(raw: Mapping[str, Any]) -> Config:
 
 
 def _check_network(config: Config) -> None:
-    """Refuse a codec of another kind, and an input size that the network cannot halve as often as it does."""
+    """Refuse a codec of another kind, a criterion of other maps, and a size that the network cannot halve so often."""
     from paddlepose.models import network_class
 
     network = network_class(config.model.name)
     if (kind := getattr(network, "kind", "top_down")) != config.kind:
         raise ValueError(f"CODEC.NAME {config.codec.name}: is {config.kind}, but {config.model.name} is {kind}")
+    if config.loss.name == "cross_entropy" and not getattr(network, "sums_up", False):
+        raise ValueError(f"LOSS.NAME cross_entropy: maps of {config.model.name} may be negative; use mse, or pose_lite")
     step = getattr(network, "multiple", 1)
     size = config.model.image_size
     if any(side % step for side in size):

@@ -7,7 +7,7 @@ constructors, are keys of the sections MODEL and CODEC beside those below.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from paddlepose import plugins
 from paddlepose.core.limits import MOST_SCALE
@@ -106,6 +106,12 @@ class LossSection(Section):
     topk: Positive = 8
     heatmaps_loss_factor: float = Field(1.0, ge=0)  # of bottom-up networks
     offsets_loss_factor: float = Field(0.01, ge=0)
+
+    @model_validator(mode="after")
+    def _hardest_by_squares(self) -> "LossSection":
+        if self.name == "cross_entropy" and self.use_ohkm:
+            raise ValueError("USE_OHKM: only goes with NAME mse")
+        return self
 
 
 class KdSection(Section):

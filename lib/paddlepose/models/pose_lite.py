@@ -17,6 +17,7 @@ class Network(LitePyramid):
     """Heatmaps at a quarter of the input's size."""
 
     multiple: ClassVar[int] = _STRIDE
+    sums_up: ClassVar[bool] = True  # its maps are nowhere negative and have one sum, as cross-entropy takes them
 
     def __init__(self, num_joints: int, width: Positive = 64) -> None:
         """One map for each of `num_joints`; the head has `width` channels."""
