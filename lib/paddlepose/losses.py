@@ -6,6 +6,9 @@ import paddle
 from paddle import Tensor
 from paddle.nn import functional as F
 
+from paddlepose.core.types import Kind
+from paddlepose.settings import LossSection
+
 Batch = Mapping[str, Tensor]
 Criterion = Callable[[Sequence[Tensor], Batch], dict[str, Tensor]]
 
@@ -144,3 +147,14 @@ class Centers:
         found = is_center * (1 - score).square() * F.log_sigmoid(logits)
         other = (1 - is_center) * (1 - target) ** 4 * score.square() * F.log_sigmoid(-logits)
         return -((found + other) * weight).sum() / is_center.sum().clip(min=1)
+
+
+def build(kind: Kind, options: LossSection) -> Criterion:
+    """What a network of a kind is trained on, as LOSS says."""
+    if kind == "bottom_up":
+        return BottomUp(options.heatmaps_loss_factor, options.offsets_loss_factor)
+    if kind == "detector":
+        return Centers()
+    if options.name == "cross_entropy":
+        return CrossEntropy()
+    return Heatmap(use_weight=options.use_target_weight, hardest=options.topk if options.use_ohkm else None)

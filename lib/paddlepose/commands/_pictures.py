@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recursive", action="store_true", help="of a folder, look into its subfolders too")
     parser.add_argument("--bbox", action="append", default=[], metavar="X,Y,W,H", help="a person's box; repeatable")
     parser.add_argument("--boxes", type=Path, metavar="FILE", help="JSON file of boxes, such as COCO's detections")
-    detector_help = "a bottom-up model, .onnx, that finds the people for a top-down one"
-    parser.add_argument("--detector", type=Path, metavar="FILE", help=detector_help)
+    detector_help = "file or name of a detector or bottom-up model that finds the people (the package's own finder)"
+    parser.add_argument("--detector", type=Path, metavar="MODEL", help=detector_help)
     parser.add_argument("--box-threshold", type=float, default=0.5, help="least score of --boxes (%(default)s)")
     visthre_help = "draw joints of a higher score only, and of a bottom-up model keep such people only (%(default)s)"
     parser.add_argument("--visthre", type=float, default=0.1, help=visthre_help)
@@ -91,6 +91,8 @@ def run(predictor: TopDown | BottomUp, arguments: argparse.Namespace, **options:
     if arguments.detector:
         how = {"scales": _scales(arguments), "flip_test": not arguments.no_flip, **options}
         predictor.detector = runtime.load_detector(arguments.detector, **how)
+    elif predictor.card.kind == "top_down" and predictor.detector is None:
+        predictor.detector = runtime.own_finder(predictor.card.skeleton, **options)
     boxes = _box_source(arguments)
     found = _sources(arguments)
     out = arguments.out or (None if arguments.stream_json else _OUT)

@@ -16,7 +16,8 @@ def main(argv: list[str] | None = None) -> int:
     be used.
     """
     parser = argparse.ArgumentParser("paddlepose deploy", description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="file that `paddlepose export` wrote")
+    model_help = "file that `paddlepose export` wrote, or a name that `paddlepose models` lists (%(default)s)"
+    parser.add_argument("--model", type=Path, default=Path("person17"), help=model_help)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="what runs the network (%(default)s)")
     parser.add_argument("--threads", type=int, help="of the CPU that one layer may use (onnxruntime decides)")
     parser.add_argument("--type", choices=("ONNX",), default="ONNX", help="the model's format (%(default)s)")

@@ -59,6 +59,11 @@ class Skeleton:
             order[[left, right]] = right, left
         return order
 
+    @property
+    def is_human(self) -> bool:
+        """Whether the joints are people's, by their names."""
+        return set(self.joints) >= {f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "hip")}
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

@@ -9,7 +9,7 @@ from types import ModuleType
 import paddle
 from paddle import nn
 
-from paddlepose import losses, plugins
+from paddlepose import losses, plugins, zoo
 from paddlepose.config import load_config
 from paddlepose.core.files import remove_leftovers
 from paddlepose.core.finder import Finder
@@ -98,14 +98,7 @@ class Job:
     @cached_property
     def criterion(self) -> Criterion:
         """What the network is trained on."""
-        loss = self.config.loss
-        if self.config.kind == "bottom_up":
-            return losses.BottomUp(loss.heatmaps_loss_factor, loss.offsets_loss_factor)
-        if self.config.kind == "detector":
-            return losses.Centers()
-        if loss.name == "cross_entropy":
-            return losses.CrossEntropy()
-        return losses.Heatmap(use_weight=loss.use_target_weight, hardest=loss.topk if loss.use_ohkm else None)
+        return losses.build(self.config.kind, self.config.loss)
 
     def loader(self, *, train: bool) -> Loader:
         """Batches of the training or the test split, this process's share of them.
@@ -160,9 +153,9 @@ class Job:
         Raises FileNotFoundError: there is no such file; ValueError: it is not that network's, or its joints or
         its input's shape are not the student's.
         """
-        path, settings = self.config.kd.teacher_file, self.config.kd.teacher_cfg
-        if path is None:
+        if self.config.kd.teacher_file is None:
             return None
+        path, settings = self._teacher_file, self.config.kd.teacher_cfg
         if not path.is_file():
             raise FileNotFoundError(f"KD.TEACHER_FILE {path}: no such file")
         if path.suffix == ".onnx":
@@ -174,6 +167,10 @@ class Job:
         _LOG.info("=> the teacher is %s", job.title)
         return Teacher(job.trained_network(path), job.card, self.card)
 
+    @cached_property
+    def _teacher_file(self) -> Path:
+        return zoo.find(self.config.kd.teacher_file)
+
     def training_criterion(self, samples: TopDownSamples | BottomUpSamples | FinderSamples) -> Criterion:
         """What the network is trained on: the labels of `samples`, or these and a teacher's maps."""
         kd, teacher = self.config.kd, self.teacher
@@ -181,7 +178,7 @@ class Job:
             return self.criterion
         if kd.keep_maps:
             data = self.config.dataset.model_dump_json(), self.config.model.model_dump_json()
-            file = kd.teacher_file.stat()
+            file = self._teacher_file.stat()
             people = [(str(record.path), person.region.center, person.region.size) for record, person in samples.people]
             origin = f"{kd} {file.st_size} {file.st_mtime_ns} {data} {distributed.rank()} {people}"
             shape = len(people), len(self.skeleton.joints)
@@ -202,10 +199,10 @@ class Job:
         if self.config.model.init_weights:
             model.init_weights()
         if self.config.model.pretrained:
-            weights.load_pretrained(model, self.config.model.pretrained)
+            weights.load_pretrained(model, zoo.find(self.config.model.pretrained))
         if self.config.train.checkpoint:
             _LOG.info("=> loading model from %s", self.config.train.checkpoint)
-            weights.load(model, self.config.train.checkpoint)
+            weights.load(model, zoo.find(self.config.train.checkpoint))
         return model
 
     def trained_network(self, path: Path | None = None) -> nn.Layer:
@@ -214,7 +211,7 @@ class Job:
         Raises FileNotFoundError: no such file; ValueError: it has not the weights of this network, or these
         make no heatmaps of MODEL.HEATMAP_SIZE.
         """
-        path = path or self.config.test.model_file or self.folder / "final_state.pdparams"
+        path = zoo.find(path or self.config.test.model_file or self.folder / "final_state.pdparams")
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file of weights; train first, or name another as TEST.MODEL_FILE")
         model = self._built_network()

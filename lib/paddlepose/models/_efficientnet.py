@@ -21,7 +21,7 @@ def _batch_norm(channels: int) -> nn.BatchNorm2D:
 
 def _conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2D:
     """A convolution without bias and with TensorFlow's padding, which at stride 2 has one pixel more at the end."""
-    before, after = (kernel - stride + 1) // 2, kernel // 2
+    before, after = (kernel - stride) // 2, (kernel - stride + 1) // 2
     padding = [before, after, before, after] if before != after else after
     return nn.Conv2D(channels_in, channels_out, kernel, stride, padding, groups=groups, bias_attr=False)
 
