@@ -18,12 +18,14 @@ quickstart: $(VENV)/train
 	$(BIN)/paddlepose valid $(QUICK) --flip-test
 	$(BIN)/paddlepose export $(QUICK) --out output/quickstart/posenet.onnx
 	$(BIN)/paddlepose deploy --model output/quickstart/posenet.onnx --img images/test.jpg --out output/quickstart/poses
+	$(BIN)/paddlepose deploy --img images/table.jpg --out output/quickstart/poses
 	@echo
-	@echo "A picture with its skeleton:  output/quickstart/poses/test_result.jpg"
+	@echo "A photograph with skeletons:  output/quickstart/poses/table_result.jpg, by the package's own models"
+	@echo "Your model on a drawing:      output/quickstart/poses/test_result.jpg"
 	@echo "The model, for any machine:   output/quickstart/posenet.onnx"
 	@echo "Weights, logs, this table:    output/mpii/pose_resnet_18/quickstart"
-	@echo "Next: your own picture,  $(BIN)/paddlepose deploy --model output/quickstart/posenet.onnx --img PICTURE"
-	@echo "      your own data set, see README.md; this model has only ever seen drawn people"
+	@echo "Next: your own photo,    $(BIN)/paddlepose deploy --img PHOTO"
+	@echo "      your own data set, see README.md; the model trained here has only ever seen drawn people"
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from paddlepose import codecs, zoo
 from paddlepose.core import detectors
-from paddlepose.core.files import entry
 from paddlepose.core.boxes import Rows
+from paddlepose.core.files import entry
 from paddlepose.core.finder import Finder
 from paddlepose.core.image import Picture
 from paddlepose.core.limits import MOST_THREADS
@@ -128,9 +128,7 @@ def load(
     return BottomUp(network, network.card, flip_test=flip_test, scales=scales, rescorer=network.rescorer)
 
 
-def load_detector(
-    path: str | Path, *, device: Device = "cpu", threads: int | None = None, **options: Any
-) -> Detector:
+def load_detector(path: str | Path, *, device: Device = "cpu", threads: int | None = None, **options: Any) -> Detector:
     """Function that finds the boxes of the people in a picture: a detector, of ours or of another form, or a bottom-up
     model.
 

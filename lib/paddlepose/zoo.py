@@ -83,7 +83,7 @@ def find(source: str | Path, *, onnx: bool = False) -> Path:
     if row is None:
         hint = plugins.nearest(str(source), list(table()))
         raise FileNotFoundError(f"{source}: no such file, and no model of that name{hint} See `paddlepose models`")
-    if row.kind == "trunk" and onnx or row.kind == "detector" and not onnx and row.address:
+    if (row.kind == "trunk" and onnx) or (row.kind == "detector" and not onnx and row.address):
         raise ValueError(f"{row.name}: is {_USES[row.kind]}, not {_USES['pose']}")
     target = row.onnx if onnx else row.file
     if target.is_file() and target == row.file:

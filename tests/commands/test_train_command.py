@@ -275,6 +275,7 @@ def test_a_finished_run_says_so(student, caplog, end):
     before = student("once")
     weights_before = {path.name: path.read_bytes() for path in before.glob("*.pdparams")}
     caplog.set_level("INFO")
+    caplog.clear()
     student("once", "--resume", "TRAIN.END_EPOCH", end)
     assert f"=> 2 of TRAIN.END_EPOCH {end} epochs are done: nothing to train; raise it" in caplog.text
     assert not epoch_lines(caplog.messages)

@@ -17,8 +17,8 @@ def main(argv: Sequence[str]) -> int:
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     print(
-        f"\nA name stands for its file in --model, --detector, --model-file, convert, paddlepose.load and settings.\n"
-        f"It is fetched when it is first named, and kept in {zoo.folder()}"
+        f"\nUse a name wherever a model's file is taken: --model, --detector, --model-file, convert, paddlepose.load,\n"
+        f"MODEL.PRETRAINED. A file is fetched when you first name it, and kept in {zoo.folder()}"
     )
     return 0
 

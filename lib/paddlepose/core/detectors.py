@@ -1,7 +1,7 @@
 """Person detectors of other projects, known by their ONNX file's inputs and outputs.
 
-- YOLOX (Ge et al., YOLOX: Exceeding YOLO Series in 2021): images (1, 3, H, W), in BGR from 0 to 255, with the picture at
-  the top left on grey. It answers with the raw heads (1, N, 5 + classes), or, as MMDeploy writes it, with `dets`
+- YOLOX (Ge et al., YOLOX: Exceeding YOLO Series in 2021): images (1, 3, H, W), in BGR from 0 to 255, with the picture
+  at the top left on grey. It answers with the raw heads (1, N, 5 + classes), or, as MMDeploy writes it, with `dets`
   (1, N, 5: x1, y1, x2, y2, score) and `labels` (1, N). Class 0 is the person.
 - MoveNet MultiPose (Google): images (1, h, w, 3) int32, in RGB, with sides that are multiples of 32 and black at the
   right and below. It answers with (1, 6, 56): 17 joints, then ymin, xmin, ymax, xmax and score of six people.
@@ -128,7 +128,9 @@ class MultiPose:
 def _at_top_left(picture: Picture, ratio: float, size: tuple[int, int], grey: int) -> Picture:
     """A picture, `ratio` times as large, at the top left of one of `size` (width, height)."""
     canvas = np.full((size[1], size[0], 3), grey, np.uint8)
-    width, height = (min(most, max(1, int(side * ratio))) for most, side in zip(size, picture.shape[1::-1], strict=True))
+    width, height = (
+        min(most, max(1, int(side * ratio))) for most, side in zip(size, picture.shape[1::-1], strict=True)
+    )
     canvas[:height, :width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
     return canvas
 
