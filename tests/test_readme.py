@@ -21,9 +21,9 @@ from paddlepose.engine.torch_file import write_torch
 from paddlepose.models import build_network
 
 ROOT = Path(__file__).parents[1]
-README, MIGRATE, ARCHITECTURE, DATA, *GUIDES = (
-    (ROOT / name).read_text()
-    for name in ("README.md", *(f"docs/{page}.md" for page in "migrate architecture data train bottom-up distil".split()))
+README = (ROOT / "README.md").read_text()
+TRAIN, MIGRATE, BOTTOM_UP, DISTIL, ARCHITECTURE, DATA = (
+    (ROOT / "docs" / f"{page}.md").read_text() for page in "train migrate bottom-up distil architecture data".split()
 )
 
 # What `.ci/run` and `make` themselves run.
@@ -34,7 +34,8 @@ FEWER = ["--train", "6", "--valid", "4"]
 
 
 def commands() -> list[str]:
-    blocks = [block for page in (README, GUIDES[0], MIGRATE, *GUIDES[1:]) for block in re.findall(r"```bash\n(.*?)```", page, re.S)]
+    pages = README, TRAIN, MIGRATE, BOTTOM_UP, DISTIL
+    blocks = [block for page in pages for block in re.findall(r"```bash\n(.*?)```", page, re.S)]
     lines = [line for block in blocks for line in block.splitlines()]
     lines = [line.partition("#")[0].strip() for line in lines]
     return [line for line in lines if line and not line.startswith(ELSEWHERE)]
