@@ -153,7 +153,7 @@ def test_an_unknown_command(refused):
 def test_a_package_that_is_not_installed(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "paddle", None)
     monkeypatch.delitem(sys.modules, "paddlepose.commands.train", raising=False)
-    match(refused("train"), r"this command needs the package paddle: install paddlepose with .* paddlepose\[train\]")
+    match(refused("train"), r"this command needs the package paddle: pip install 'paddlepose\[train\]'")
 
 
 def test_no_command_is_a_question(capsys, monkeypatch):
@@ -336,11 +336,13 @@ def people(path):
     return json.loads(path.read_text())["people"]
 
 
-def test_without_boxes_a_person_fills_the_picture(project, trained):
-    out = project.folder / "poses"
-    arguments = ["--cfg", project.cfg, "--model-file", trained, "--img", project.picture, "--out", out]
+def test_without_boxes_the_finder_of_the_package_is_asked(project, trained, caplog):
+    caplog.set_level("INFO")
+    out, photo = project.folder / "poses", Path(__file__).parents[1] / "images" / "table.jpg"
+    arguments = ["--cfg", project.cfg, "--model-file", trained, "--img", photo, "--out", out]
     assert main(["infer", *map(str, arguments)]) == 0
-    assert len(people(out / "000000000001_result.json")) == 1
+    assert len(people(out / "table_result.json")) >= 3
+    assert "the package's `finder` finds the people" in caplog.text
 
 
 @pytest.mark.parametrize("box", [[200, 10, 20, 20], [10, 10, 0, 20], [10, 10, 20, -5]])

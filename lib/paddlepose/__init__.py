@@ -4,6 +4,8 @@ import importlib
 
 from paddlepose import cpu
 
+__version__ = "0.1.0"
+
 cpu.set_environment()
 
 # The public names and their homes: imported when first used, so that deploying never imports Paddle.

@@ -158,7 +158,8 @@ def own_finder(skeleton: Skeleton, **options: Any) -> Detector | None:
 
     def find(picture: Picture) -> Rows:
         if not loaded:
-            _LOG.info("=> no boxes are given: the package's `%s` finds the people", _FINDER)
+            others = "--bbox, --boxes or another --detector say better where they are"
+            _LOG.info("=> no boxes are given: the package's `%s` finds the people; %s", _FINDER, others)
             loaded.append(load_detector(_FINDER, **options))
         return loaded[0](picture)
 

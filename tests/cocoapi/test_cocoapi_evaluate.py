@@ -37,14 +37,20 @@ def test_table(score):
     assert done.stdout.splitlines()[0] == (
         "| Arch | AP | Ap .5 | AP .75 | AP (M) | AP (L) | AR | AR .5 | AR .75 | AR (M) | AR (L) |"
     )
-    assert done.stdout.splitlines()[2].startswith("| found | 1.000 | 1.000 | 1.000 | 1.000 | -1.000 |")
+    assert done.stdout.splitlines()[2].startswith("| found | 1.000 | 1.000 | 1.000 | 1.000 | - |")
+
+
+def test_joints_that_nobody_has_measured_have_one_fall_off(score):
+    found = [{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 0.9, 3, 5, 0.9], "score": 0.9}]
+    default, same = score(json.dumps(found)), score(json.dumps(found), "--sigmas", "0.05,0.05")
+    assert (default.returncode, default.stdout) == (0, same.stdout)
 
 
 @pytest.mark.parametrize(
     ("results", "options", "message"),
     [
         ("[", ["--sigmas", "0.1,0.1"], "found.json: not JSON"),
-        ("[]", [], "the labels have 2 joints, but there are 17 sigmas"),
+        ("[]", ["--sigmas", "0.1"], "the labels have 2 joints, but there are 1 sigmas"),
         ("[]", ["--sigmas", "0.1,x"], "--sigmas 0.1,x: expected numbers with commas between"),
         ("[]", ["--gt", "nowhere.json"], "nowhere.json"),
     ],

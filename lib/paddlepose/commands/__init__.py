@@ -1,7 +1,9 @@
 """The commands: one file a command, with `main(argv)`; `paddlepose NAME` and `pose_estimation/NAME.py` run it."""
 
+import ast
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -10,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from paddlepose import plugins
+from paddlepose import __version__, plugins
 from paddlepose.core.files import MistakesError, visible
 
 # The shell's exit statuses for a program ended by Ctrl-C, by SIGTERM, and by a closed pipe.
@@ -43,7 +45,16 @@ def _terminable() -> Iterator[None]:
 
 
 class _ToScreen(logging.StreamHandler):
-    """Log lines to the screen, or to nowhere once nobody reads them; the work goes on."""
+    """Log lines to the screen, or to nowhere once nobody reads them; the work goes on.
+
+    Those that are `for_file` go to a log file alone, unless `shows_all`.
+    """
+
+    shows_all = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line goes to the screen."""
+        return super().filter(record) and (self.shows_all or not getattr(record, "for_file", False))
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Take a closed pipe as no error."""
@@ -65,8 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     name, *arguments = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
-        print(f"usage: paddlepose COMMAND [options]\ncommands: {', '.join(plugins.names('commands'))}")
-        print("paddlepose COMMAND --help lists the options of one")
+        print(_help())
+        return 0
+    if name == "--version":
+        print(f"paddlepose {__version__}")
         return 0
     # OpenCV's remarks on files that it cannot read: the errors here say it in a line. It looks when it is imported.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
@@ -91,10 +104,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _help() -> str:
+    """What each command is for, from the first line of its file: nothing is imported for it."""
+    names = plugins.names("commands")
+    lines = []
+    for name in names:
+        title = ast.get_docstring(ast.parse((Path(__file__).parent / f"{name}.py").read_text())).splitlines()[0]
+        purpose = re.sub(r"^`[^`]*`: |: `.*$|\.$", "", title)
+        lines.append(f"  {name:{max(map(len, names))}}  {purpose[0].upper()}{purpose[1:]}")
+    head, *tail = "usage: paddlepose COMMAND [options]", "", "paddlepose COMMAND --help lists the options of a command"
+    return "\n".join([head, "", *lines, *tail])
+
+
 def report(error: Exception) -> None:
     """Print what a user has to know of an error to the error stream."""
     for line in error.lines if isinstance(error, MistakesError) else [_explain(error)]:
         print(f"error: {visible(line)}", file=sys.stderr)
+
+
+def show_all() -> None:
+    """Have also those log lines on the screen that else only a log file gets."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _ToScreen):
+            handler.shows_all = True
 
 
 def keep_stdout_for_results() -> None:
@@ -109,5 +141,6 @@ def _explain(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, ModuleNotFoundError):
-        return f"this command needs the package {error.name}: install paddlepose with its extra, paddlepose[train]"
+        extra = "deploy" if error.name == "onnxruntime" else "train"
+        return f"this command needs the package {error.name}: pip install 'paddlepose[{extra}]'"
     return str(error)

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 from paddlepose import cpu
+from paddlepose.commands import show_all
+from paddlepose.commands._parser import Parser
 from paddlepose.config import load_config
 from paddlepose.engine.job import Job
 
@@ -27,10 +29,11 @@ _VALUES = {
 }
 
 
-def parser(description: str) -> argparse.ArgumentParser:
+def parser(command: str, description: str) -> Parser:
     """A parser with what every command on a configuration takes."""
-    result = argparse.ArgumentParser(description=description)
+    result = Parser(command, description)
     result.add_argument("--cfg", required=True, type=Path, help="the experiment's YAML file")
+    result.add_argument("-v", "--verbose", action="store_true", help="print all settings, which the log file has")
     result.add_argument("--gpus", help="numbers of the GPUs to use, such as 0; several need paddle.distributed.launch")
     result.add_argument("settings", nargs="*", metavar="KEY VALUE", help="settings over the file's: TRAIN.LR 1e-4")
     return result
@@ -58,6 +61,8 @@ def check_out(out: Path, *inputs: Path | None) -> None:
 def job(arguments: argparse.Namespace) -> Job:
     """The job that parsed arguments describe. Raises ValueError: the configuration is wrong; one line a mistake."""
     cpu.keep_freed_memory()
+    if vars(arguments).get("verbose"):
+        show_all()
     settings = list(arguments.settings)
     for name, value in vars(arguments).items():
         if name in _SWITCHES and value:

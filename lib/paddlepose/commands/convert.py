@@ -1,6 +1,5 @@
 """Weights of other repositories to Paddle or ONNX, and back: `paddlepose convert FILE [--cfg YAML] [--out FILE]`."""
 
-import argparse
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from paddlepose import config, plugins, zoo
 from paddlepose.commands import _options
+from paddlepose.commands._parser import Parser
 from paddlepose.core import rescore
 from paddlepose.core.files import remove_leftovers_of
 from paddlepose.core.rescore import Rescorer
@@ -28,7 +28,7 @@ _USUAL = {17: ("coco", (256, 192)), 16: ("mpii", (256, 256)), 14: ("crowdpose", 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
-    parser = argparse.ArgumentParser(description="Weights of PyTorch or Paddle as .pdparams, .onnx or .pth.")
+    parser = Parser("convert", "Weights of PyTorch or Paddle as .pdparams, .onnx or .pth.")
     parser.add_argument("file", type=Path, help="weights or a checkpoint, .pth, .pth.tar, .pdparams, or a model's name")
     parser.add_argument("--cfg", type=Path, help="the experiment's YAML file; else the network is known by its weights")
     parser.add_argument("--out", type=Path, help=f"file to write, one of {', '.join(_KINDS)}; else FILE.pdparams")

@@ -1,10 +1,10 @@
 """`paddlepose deploy`: poses by an exported network, without Paddle."""
 
-import argparse
 import logging
 from pathlib import Path
 
 from paddlepose.commands import _pictures
+from paddlepose.commands._parser import Parser
 
 _LOG = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     Raises FileNotFoundError: no model, picture or file of boxes of that name; ValueError: the model or the boxes cannot
     be used.
     """
-    parser = argparse.ArgumentParser("paddlepose deploy", description=__doc__)
+    parser = Parser("deploy", __doc__)
     model_help = "file that `paddlepose export` wrote, or a name that `paddlepose models` lists (%(default)s)"
     parser.add_argument("--model", type=Path, default=Path("person17"), help=model_help)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="what runs the network (%(default)s)")

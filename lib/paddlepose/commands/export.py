@@ -24,7 +24,7 @@ _REAL_INPUTS = {
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
-    parser = _options.parser("Write a trained network to one ONNX file that says how to use it.")
+    parser = _options.parser("export", "Write a trained network to one ONNX file that says how to use it.")
     parser.add_argument("--model-file", type=Path, help="weights; else TEST.MODEL_FILE, else the last training's")
     parser.add_argument("--out", type=Path, default=Path("output/onnx/posenet.onnx"), help="file to write")
     parser.add_argument("--frequent", type=int, help="taken as the other commands take it; nothing is printed here")

@@ -1,10 +1,10 @@
 """A labelling tool's export to a set that trains: `paddlepose import PATH --out data/x [--val 0.2 --seed 0]`."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from paddlepose import plugins
+from paddlepose.commands._parser import Parser
 from paddlepose.core.files import entry
 from paddlepose.importers import Found, _place, _split, _write
 from paddlepose.importers._place import Place
@@ -12,9 +12,7 @@ from paddlepose.importers._place import Place
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="paddlepose import", description="Read the export of a labelling tool; write a data set and an experiment."
-    )
+    parser = Parser("import", "Read the export of a labelling tool; write a data set and an experiment.")
     parser.add_argument("path", type=Path, help="the export: a folder, a zip archive or a file, with its images")
     parser.add_argument("--out", type=Path, required=True, help="folder to make, such as data/hands")
     parser.add_argument(

@@ -9,7 +9,7 @@ from paddlepose.engine.evaluate import as_network
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
-    parser = _options.parser("Find the poses of the people in pictures and videos.")
+    parser = _options.parser("infer", "Find the poses of the people in pictures and videos.")
     parser.add_argument("--model-file", type=Path, help="weights; else TEST.MODEL_FILE, else the last training's")
     parser.add_argument("--post-process", action="store_true", help="refine maxima by a quarter of a pixel")
     parser.add_argument("--shift-heatmap", action="store_true", help="align mirrored heatmaps by one pixel")

@@ -1,16 +1,16 @@
 """`paddlepose models`: the models that can be named wherever a file is taken."""
 
-import argparse
 from collections.abc import Sequence
 
 from paddlepose import zoo
+from paddlepose.commands._parser import Parser
 
 _HEADINGS = ("name", "use", "input", "data", "figure", "licence", "from", "here")
 
 
 def main(argv: Sequence[str]) -> int:
     """Exit status after the table is printed."""
-    parser = argparse.ArgumentParser("paddlepose models", description=__doc__)
+    parser = Parser("models", __doc__)
     parser.parse_args(argv)
     lines = [_HEADINGS, *map(_cells, zoo.table().values())]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -11,7 +11,9 @@ from paddlepose.metrics.matches import matches
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
-    parser = _options.parser("Write the poses found in the test split, and how right they are, to RESCORE.DATA_FILE.")
+    parser = _options.parser(
+        "rescore_data", "Write the poses found in the test split, and how right they are, to RESCORE.DATA_FILE."
+    )
     job = _options.job(parser.parse_intermixed_args(argv))
     if job.config.kind != "bottom_up":
         raise ValueError(f"MODEL.NAME {job.config.model.name}: only poses of bottom-up networks are rescored")

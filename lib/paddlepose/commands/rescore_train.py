@@ -13,7 +13,7 @@ from paddlepose.metrics.matches import Matches
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
-    parser = _options.parser("Train on RESCORE.DATA_FILE the network that changes poses' scores.")
+    parser = _options.parser("rescore_train", "Train on RESCORE.DATA_FILE the network that changes poses' scores.")
     job = _options.job(parser.parse_intermixed_args(argv))
     options = job.config.rescore
     if options.model_file is None or options.model_file.suffix != ".pdparams":

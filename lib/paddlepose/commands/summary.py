@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from paddlepose import cpu
 from paddlepose.commands import _options
+from paddlepose.commands._parser import Parser
 from paddlepose.engine.cost import cost, milliseconds
 from paddlepose.engine.job import Job
 from paddlepose.models import build_network
@@ -24,7 +25,7 @@ weights count at each call of a layer, as in the published network, and GFLOPs a
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
-    parser = argparse.ArgumentParser(description="Parameters, operations and time of networks, as a table.")
+    parser = Parser("summary", "Parameters, operations and time of networks, as a table.")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--cfg", type=Path, help="the experiment's YAML file")
     which.add_argument("--all", type=Path, nargs="?", const="experiments", metavar="FOLDER", help="all files of it")

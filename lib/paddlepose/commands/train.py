@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
-    parser = _options.parser("Train a network.")
+    parser = _options.parser("train", "Train a network.")
     _options.add_loop_options(parser)
     parser.add_argument("--batch_size", type=int, help="samples in one step, over all processes")
     parser.add_argument("--tcfg", type=Path, help="the teacher's YAML file, as KD.TEACHER_CFG")

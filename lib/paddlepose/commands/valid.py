@@ -13,7 +13,7 @@ from paddlepose.runtime import OrtNetwork
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; its exit status."""
-    parser = _options.parser("Measure a network on the test split.")
+    parser = _options.parser("valid", "Measure a network on the test split.")
     parser.add_argument("--model-file", type=Path, help="weights or .onnx; else the last training's")
     _options.add_loop_options(parser)
     parser.add_argument("--use-detect-bbox", action="store_true", help="boxes from the detections file, not the labels")

@@ -10,6 +10,7 @@ SIGMAS = {
     + (0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
     "crowdpose": (0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089, 0.079, 0.079),
 }
+DEFAULT_SIGMA = 0.05  # of joints that no evaluator has measured: between COCO's eyes (0.025) and hips (0.107)
 
 Floats = NDArray[np.floating]
 Indices = NDArray[np.int64]

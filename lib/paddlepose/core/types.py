@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,8 +113,16 @@ class Poses:
         """Number of people."""
         return len(self.score)
 
-    def __getitem__(self, index: slice | Sequence[int] | NDArray[np.generic]) -> "Poses":
-        """The poses that a slice, a mask (N,) or indices pick."""
+    @overload
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64], float]: ...
+
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | NDArray[np.generic]) -> "Poses": ...
+
+    def __getitem__(self, index: Any) -> Any:
+        """Joints (K, 2), their scores (K,) and score of one person; the poses that a slice, a mask or indices pick."""
+        if isinstance(index, int | np.integer):
+            return self.xy[index], self.scores[index], float(self.score[index])
         return Poses(self.xy[index], self.scores[index], self.score[index])
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], float]]:

@@ -1,12 +1,11 @@
 """The annotation file of a split in COCO's format, and the skeleton that it describes."""
 
 from paddlepose.core.files import entry
+from paddlepose.core.nms import DEFAULT_SIGMA
 from paddlepose.core.types import Skeleton
 from paddlepose.datasets import Source, _disk, _skeleton
 from paddlepose.metrics import labels
 from paddlepose.metrics.labels import Labels
-
-DEFAULT_SIGMA = 0.05  # of joints that no evaluator has measured: between COCO's eyes (0.025) and hips (0.107)
 
 
 def read(source: Source) -> tuple[Labels, Skeleton]:

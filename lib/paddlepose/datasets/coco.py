@@ -18,6 +18,7 @@ from paddlepose.core.fields import key, numbers
 from paddlepose.core.files import entry, read_json
 from paddlepose.core.geometry import Region
 from paddlepose.core.image import picture_size
+from paddlepose.core.nms import DEFAULT_SIGMA
 from paddlepose.core.types import ImageRecord, Person, Skeleton
 from paddlepose.datasets import Source, _coco_file, _disk, _skeleton
 from paddlepose.metrics.coco import Everybody, Keypoints, Kind
@@ -39,7 +40,7 @@ def skeleton(source: Source, usual: Skeleton = _skeleton.COCO) -> Skeleton:
     with suppress(FileNotFoundError):
         return _coco_file.read(source)[1]
     joints = source.skeleton.get("joints", usual.joints)
-    return _skeleton.build(usual.name, joints, (), source.skeleton, sigma=_coco_file.DEFAULT_SIGMA)
+    return _skeleton.build(usual.name, joints, (), source.skeleton, sigma=DEFAULT_SIGMA)
 
 
 def records(source: Source) -> list[ImageRecord]:

@@ -23,7 +23,7 @@ def start_log(folder: Path, name: str, config: Config) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _log_to_file(folder / name)
     for text in (" ".join(sys.argv), config.dump(), cpu.describe()):
-        _LOG.info("%s", text)
+        _LOG.info("%s", text, extra={"for_file": text.count("\n") > 1})  # the settings
 
 
 class _LogFile(logging.FileHandler):

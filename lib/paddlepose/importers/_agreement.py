@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from paddlepose.core.boxes import box_around
-from paddlepose.datasets._coco_file import DEFAULT_SIGMA
+from paddlepose.core.nms import DEFAULT_SIGMA
 from paddlepose.importers import Floats, Person, Picture
 from paddlepose.metrics.labels import OUTLINE_SHARE
 

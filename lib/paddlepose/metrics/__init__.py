@@ -21,7 +21,10 @@ class Metric(Protocol):
 
 
 def markdown(arch: str, figures: Mapping[str, float]) -> list[str]:
-    """Lines of a table with one row: the architecture's name, then the figures to three decimals."""
-    rows = ("Arch", *figures), (arch, *(f"{value:.3f}" for value in figures.values()))
+    """Lines of a table with one row: the architecture's name, then the figures to three decimals.
+
+    A figure below 0, of whom nobody is labelled, is `-`.
+    """
+    rows = ("Arch", *figures), (arch, *(f"{value:.3f}" if value >= 0 else "-" for value in figures.values()))
     names, values = (f"| {' | '.join(cells)} |" for cells in rows)
     return [names, "|" + "---|" * (1 + len(figures)), values]

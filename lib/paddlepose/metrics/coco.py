@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from paddlepose.core.fields import key, numbers, short
 from paddlepose.core.files import entry, read_json, written_beside
 from paddlepose.core.geometry import SCALE_UNIT
-from paddlepose.core.nms import SIGMAS, oks_nms
+from paddlepose.core.nms import DEFAULT_SIGMA, SIGMAS, oks_nms
 from paddlepose.core.result import pose_rows
 from paddlepose.core.types import ImageRecord, Poses, Skeleton
 from paddlepose.metrics.labels import OUTLINE_SHARE, Annotation, Labels, read
@@ -44,11 +44,14 @@ def evaluate(
         gt: an annotation file in COCO's format, or its content. CrowdPose's figures need each image's `crowdIndex`.
         results: a results file, or its content: image_id, category_id, keypoints, score.
         kind: COCO's ten figures, or CrowdPose's nine.
-        sigmas: the joints' fall-off, where the joints are not those of `kind`.
+        sigmas: the joints' fall-off; by default those of `kind`, or 0.05 for each joint of a set with another number.
 
     Raises OSError: a file cannot be read; ValueError: one is not what it should be, or the two do not fit each other.
     """
-    fall_off = list(SIGMAS[kind] if sigmas is None else sigmas)
+    if sigmas is None:
+        gt = gt if isinstance(gt, Labels) else read(gt)
+        sigmas = SIGMAS[kind] if gt.count in (0, len(SIGMAS[kind])) else [DEFAULT_SIGMA] * gt.count
+    fall_off = list(sigmas)
     if not all(sigma > 0 for sigma in fall_off):
         raise ValueError(f"sigmas are shares of a person's scale, above 0; got {', '.join(map(str, fall_off))}")
     labels = read_labels(gt, kind, joints=len(fall_off))
