@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "experiments" / "mini" / "quickstart.yaml"
 TOLERANCE = 0.01  # pixels of the picture
 
+BOX = "--bbox", "0,0,160,160"  # the whole of a picture
 # A stand-in for a machine without Paddle: importing it fails, as it would there.
 WITHOUT_PADDLE = "import sys; sys.modules['paddle'] = None; from paddlepose.commands import main; sys.exit(main())"
 
@@ -48,8 +49,8 @@ def main() -> int:
         run(ROOT / "data" / "make_mini.py", "mpii", "--out", folder, "--size", "160x160")
         run(scripts / "train.py", *job, "TRAIN.END_EPOCH", "2")
         run(scripts / "export.py", *job, "--out", folder / "posenet.onnx")
-        run(scripts / "infer.py", *job, "--img-file", pictures, "--out", folder / "infer")
-        arguments = ("--model", folder / "posenet.onnx", "--img", pictures, "--out", folder / "deploy")
+        run(scripts / "infer.py", *job, "--img-file", pictures, *BOX, "--out", folder / "infer")
+        arguments = ("--model", folder / "posenet.onnx", "--img", pictures, *BOX, "--out", folder / "deploy")
         run("-c", WITHOUT_PADDLE, "deploy", *arguments)
         wanted, found = read_joints(folder / "infer"), read_joints(folder / "deploy")
     difference = max(np.abs(wanted[name] - found[name]).max() for name in wanted)

@@ -173,6 +173,7 @@ def test_a_gpu_that_is_not_there(refused, project, monkeypatch, command):
 def test_a_batch_that_processes_cannot_share(refused, project, monkeypatch, key):
     monkeypatch.setattr(distributed, "world", lambda: 2)
     monkeypatch.setattr(distributed, "start", lambda: None)
+    monkeypatch.setattr(distributed, "gather", lambda item: [item])
     match(refused("train", "--cfg", project.cfg, key, 3), f"{key} 3: 2 processes cannot share it evenly; .* of 2")
 
 

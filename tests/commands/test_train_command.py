@@ -469,3 +469,43 @@ def test_a_mistake(mistaken, monkeypatch, capsys, arguments, message):
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert re.search(message, line), line
     assert not list((mistaken / "output").rglob("*.pdparams"))
+
+
+# Runs
+
+
+def test_a_second_run_leaves_the_first_as_it_is(student, caplog):
+    first = student("a")
+    before = {path.name: path.read_bytes() for path in first.glob("*.pdparams")}
+    student("a", "SEED", "5")
+    second = first.with_name("tiny-2")
+    assert {path.name: path.read_bytes() for path in first.glob("*.pdparams")} == before
+    assert not is_equal(final(first), final(second))
+    student("a", "--resume", "TRAIN.END_EPOCH", "3", "SEED", "5")  # the newest
+    assert not first.with_name("tiny-3").exists()
+    assert read_pickle(second / "checkpoint.pdparams")["epoch"] == 3
+
+
+def test_a_run_has_the_name_that_is_asked_for(student, capsys):
+    first = student("a", "--name", "mine")
+    assert (first.with_name("mine") / "final_state.pdparams").is_file() and not first.exists()
+    with pytest.raises(AssertionError):
+        student("a", "--name", "mine")
+    assert "--name mine: " in (error := capsys.readouterr().err) and "is a run already" in error
+    student("a", "--name", "mine", "--resume", "TRAIN.END_EPOCH", "3")
+    with pytest.raises(AssertionError):
+        student("a", "--name", "../mine")
+    assert capsys.readouterr().err == "error: --name ../mine: expected the name of a folder, without its place\n"
+
+
+def test_the_newest_runs_best_weights_are_measured(student, tmp_path, caplog):
+    caplog.set_level("INFO")
+    first = student("a")
+    student("a")
+    assert main(["valid", "--cfg", str(tmp_path / "a" / "tiny.yaml")]) == 0
+    assert f"=> loading model from {first.with_name('tiny-2')}/model_best.pdparams" in caplog.text
+    (first.with_name("tiny-2") / "model_best.pdparams").unlink()
+    assert main(["valid", "--cfg", str(tmp_path / "a" / "tiny.yaml")]) == 0
+    assert f"=> loading model from {first.with_name('tiny-2')}/final_state.pdparams" in caplog.text
+    assert main(["valid", "--cfg", str(tmp_path / "a" / "tiny.yaml"), "--name", "tiny"]) == 0
+    assert f"=> loading model from {first}/model_best.pdparams" in caplog.text

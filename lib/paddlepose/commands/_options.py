@@ -2,12 +2,14 @@
 
 import argparse
 import os
+import re
 from pathlib import Path
 
 from paddlepose import cpu
 from paddlepose.commands import show_all
 from paddlepose.commands._parser import Parser
 from paddlepose.config import load_config
+from paddlepose.engine import runs
 from paddlepose.engine.job import Job
 
 # Switches of the seeds' command lines and the settings that they turn on.
@@ -33,6 +35,8 @@ def parser(command: str, description: str) -> Parser:
     """A parser with what every command on a configuration takes."""
     result = Parser(command, description)
     result.add_argument("--cfg", required=True, type=Path, help="the experiment's YAML file")
+    name_help = "name of the run: a new one's, or whose weights to use (the experiment's newest)"
+    result.add_argument("--name", help=name_help)
     result.add_argument("-v", "--verbose", action="store_true", help="print all settings, which the log file has")
     result.add_argument("--gpus", help="numbers of the GPUs to use, such as 0; several need paddle.distributed.launch")
     result.add_argument("settings", nargs="*", metavar="KEY VALUE", help="settings over the file's: TRAIN.LR 1e-4")
@@ -72,4 +76,7 @@ def job(arguments: argparse.Namespace) -> Job:
     if arguments.gpus is not None:
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", arguments.gpus)
         settings += ["DEVICE", "gpu"]
-    return Job(load_config(arguments.cfg, settings), arguments.cfg.stem)
+    config, name = load_config(arguments.cfg, settings), vars(arguments).get("name")
+    if name and (not name.strip(".") or re.search(r"[/\\]", name)):
+        raise ValueError(f"--name {name}: expected the name of a folder, without its place")
+    return Job(config, name or runs.newest(Job(config, arguments.cfg.stem).folder))

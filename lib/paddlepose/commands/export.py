@@ -41,8 +41,8 @@ def main(argv: Sequence[str]) -> int:
     if arguments.portable and job.card.kind != "bottom_up":
         raise ValueError(f"--portable is for bottom-up networks: {job.title} has no deformable convolutions")
     model = job.trained_network(arguments.model_file)
-    weights = arguments.model_file or job.config.test.model_file or "final_state"
-    card = replace(job.card, source={"experiment": job.name, "weights": str(weights)})
+    source = {"experiment": job.name, "weights": str(job.weights_file(arguments.model_file))}
+    card = replace(job.card, source=source)
     print("=> Converting...")
     how = {"portable": arguments.portable, "rescorer": job.rescorer} if card.kind == "bottom_up" else {}
     difference = export(model, card, arguments.out, real=_real_inputs(job), **how)

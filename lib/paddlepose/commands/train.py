@@ -1,5 +1,6 @@
 """Train a network: `paddlepose train --cfg experiments/...yaml [KEY VALUE ...]`."""
 
+import argparse
 import logging
 import shutil
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from visualdl import LogWriter
 
 from paddlepose.commands import _options
 from paddlepose.core.files import entry, folder_beside, written_beside
-from paddlepose.engine import checkpoint, distributed, lock, optim
+from paddlepose.engine import checkpoint, distributed, lock, optim, runs
 from paddlepose.engine.checkpoint import BEST, FINAL, is_better
 from paddlepose.engine.cost import cost
 from paddlepose.engine.debug import DebugPictures
@@ -44,14 +45,32 @@ def main(argv: Sequence[str]) -> int:
         expected = Path("stage0" if job.config.train.stages > 1 else "", checkpoint.FILE)
         if not (resume_from / expected).is_file():
             raise FileNotFoundError(f"--resume_model {resume_from}: expected a folder that has {expected}")
+    job = _own_run(job, arguments, resume_from)
     with lock.alone(job.folder) if distributed.rank() == 0 else nullcontext():
         job.start("train")
         if distributed.rank() == 0:
-            with written_beside(job.folder / "config.yaml") as unfinished:
+            with written_beside(job.folder / runs.SETTINGS) as unfinished:
                 unfinished.write_text(job.config.dump())
         with logging_redirect_tqdm():
             train_in_stages(job, resume_from)
     return 0
+
+
+def _own_run(job: Job, arguments: argparse.Namespace, resume_from: Path | None) -> Job:
+    """The job in a folder of its own, unless it goes on in the one that it has.
+
+    Raises ValueError: --name is that of another run.
+    """
+    if resume_from and resume_from.resolve() == job.folder.resolve():
+        return job
+    if arguments.name:
+        if runs.is_run(job.folder):
+            raise ValueError(f"--name {job.name}: {job.folder} is a run already: give another, or --resume it")
+        return job
+    job.choose_device()
+    distributed.start()
+    base = Job(job.config, arguments.cfg.stem).folder
+    return Job(job.config, distributed.gather(runs.new(base))[0])  # the first process's: it may be ahead of others
 
 
 def train_in_stages(job: Job, resume_from: Path | None) -> None:

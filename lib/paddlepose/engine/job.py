@@ -18,6 +18,7 @@ from paddlepose.core.rescore import Rescorer
 from paddlepose.core.types import Card, ImageRecord, Skeleton
 from paddlepose.datasets import _unlabelled
 from paddlepose.engine import distributed, evaluate, rescoring, weights
+from paddlepose.engine.checkpoint import BEST, FINAL
 from paddlepose.engine.loader import Loader
 from paddlepose.engine.log import start_log
 from paddlepose.engine.report import Watch
@@ -39,7 +40,7 @@ class Job:
     """Everything that commands need of a configuration, made when it is first asked for."""
 
     def __init__(self, config: Config, name: str) -> None:
-        """A job called `name`, as its YAML file; nothing is read or written yet."""
+        """A job called `name`, as its YAML file or its run; nothing is read or written yet."""
         self.config = config
         self.name = name
 
@@ -71,9 +72,8 @@ class Job:
 
     @property
     def visual_folder(self) -> Path:
-        """Where VisualDL's log of a run that starts now goes."""
-        name = f"{self.name}_{time.strftime('%Y-%m-%d-%H-%M')}"
-        return self.config.log_dir / self.config.dataset.dataset / self.model_name / name
+        """Where VisualDL's log of the run goes."""
+        return self.config.log_dir / self.config.dataset.dataset / self.model_name / self.name
 
     @cached_property
     def dataset(self) -> ModuleType:
@@ -150,8 +150,7 @@ class Job:
     def teacher(self) -> Teacher | None:
         """The network that KD names, where it names one.
 
-        Raises FileNotFoundError: there is no such file; ValueError: it is not that network's, or its joints or
-        its input's shape are not the student's.
+        Raises FileNotFoundError: no such file; ValueError: it is not that network's, or does not fit the student.
         """
         if self.config.kd.teacher_file is None:
             return None
@@ -191,8 +190,8 @@ class Job:
 
         TRAIN.CHECKPOINT has all its weights, if it is given.
 
-        Raises FileNotFoundError: there is no file of pretrained weights; ValueError: it has no weight of this
-        network, or the network's heatmaps are not of MODEL.HEATMAP_SIZE.
+        Raises FileNotFoundError: no such file; ValueError: it has no weight of this network, or the network's
+        heatmaps are not of MODEL.HEATMAP_SIZE.
         """
         paddle.seed(self.config.seed)
         model = self._built_network()
@@ -205,13 +204,18 @@ class Job:
             weights.load(model, zoo.find(self.config.train.checkpoint))
         return model
 
+    def weights_file(self, path: Path | None = None) -> Path:
+        """The file of weights that is meant: `path`, TEST.MODEL_FILE, the run's best, or else its last."""
+        named, best = path or self.config.test.model_file, self.folder / BEST
+        return zoo.find(named) if named else best if best.is_file() else self.folder / FINAL
+
     def trained_network(self, path: Path | None = None) -> nn.Layer:
         """The network with the weights of a file, by default those that training has left in the folder.
 
         Raises FileNotFoundError: no such file; ValueError: it has not the weights of this network, or these
         make no heatmaps of MODEL.HEATMAP_SIZE.
         """
-        path = zoo.find(path or self.config.test.model_file or self.folder / "final_state.pdparams")
+        path = self.weights_file(path)
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file of weights; train first, or name another as TEST.MODEL_FILE")
         model = self._built_network()
