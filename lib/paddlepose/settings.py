@@ -144,6 +144,9 @@ class TrainSection(Section):
     momentum: Share = 0.9
     nesterov: bool = False
     accumulate: Positive = 1  # steps whose gradients are added before the weights change
+    freeze: int = Field(0, ge=0)  # epochs in which the weights of MODEL.PRETRAINED stay as they are
+    lr_head: float | None = Field(None, gt=0)  # learning rate of the weights that MODEL.PRETRAINED has not; else LR
+    patience: int = Field(0, ge=0)  # epochs without a better figure, after which training ends; 0: it goes to END_EPOCH
     ema: Share = 0.0  # decay of the running mean of the weights, which is then what is measured; 0 is none
     amp: Literal["fp16", "bf16"] | None = None  # on a GPU
 

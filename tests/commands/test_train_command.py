@@ -509,3 +509,28 @@ def test_the_newest_runs_best_weights_are_measured(student, tmp_path, caplog):
     assert f"=> loading model from {first.with_name('tiny-2')}/final_state.pdparams" in caplog.text
     assert main(["valid", "--cfg", str(tmp_path / "a" / "tiny.yaml"), "--name", "tiny"]) == 0
     assert f"=> loading model from {first}/model_best.pdparams" in caplog.text
+
+
+def test_training_ends_when_nothing_gets_better(student, caplog):
+    caplog.set_level("INFO")
+    folder = student("a", "TRAIN.PATIENCE", "1", "TRAIN.END_EPOCH", "9", "TRAIN.LR", "1e-12")
+    assert "=> no better figure in 1 epochs, TRAIN.PATIENCE: training ends here" in caplog.text
+    assert len((folder / "metrics.csv").read_text().splitlines()) == 1 + 2
+    assert (folder / "final_state.pdparams").is_file()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_weights_that_were_there_are_frozen_and_new_ones_have_their_own_rate(student, tmp_path, optimizer):
+    """Of the weights of another number of joints, all but the last layer's fit."""
+    first = student("a")
+    state = final(first)
+    last = {key for key in state if key.startswith("score.0") or "final" in key}
+    last = last or {key for key in state if key.startswith("score")}
+    assert last
+    weights.save({key: value for key, value in state.items() if key not in last}, tmp_path / "trunk.pdparams")
+    settings = ["MODEL.PRETRAINED", tmp_path / "trunk.pdparams", "TRAIN.OPTIMIZER", optimizer, "TRAIN.WD", "0"]
+    frozen = final(student("b", *settings, "TRAIN.FREEZE", "2", "TRAIN.LR_HEAD", "0.01"))
+    trained = {key for key in state if not key.endswith(("_mean", "_variance"))}
+    assert all(np.array_equal(frozen[key], state[key]) for key in trained - last)
+    free = final(student("c", *settings, "TRAIN.FREEZE", "1"))
+    assert not any(np.array_equal(free[key], state[key]) for key in trained - last if key.endswith("weight"))

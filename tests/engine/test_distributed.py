@@ -101,7 +101,7 @@ def test_the_first_process_alone_speaks_and_writes(trained):
     assert len(list(trained.folder.parents[3].glob("log/**/vdlrecords*"))) == 1
     written = {path.name for path in trained.folder.iterdir() if path.suffix != ".log"}
     names = {"checkpoint.pdparams", "model_best.pdparams", "final_state.pdparams"}
-    assert written == {*names, "config.yaml", "pred.mat", "train.lock"}
+    assert written == {*names, "config.yaml", "pred.mat", "train.lock", "metrics.csv", "curves.png"}
     assert read_pickle(trained.folder / "checkpoint.pdparams")["epoch"] == 1
 
 

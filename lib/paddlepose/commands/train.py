@@ -3,10 +3,11 @@
 import argparse
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import paddle
 from paddle import nn
@@ -22,9 +23,12 @@ from paddlepose.engine.cost import cost
 from paddlepose.engine.debug import DebugPictures
 from paddlepose.engine.ema import Ema
 from paddlepose.engine.evaluate import NO_FIGURE, Result, as_network, measure_nothing
+from paddlepose.engine.history import History
 from paddlepose.engine.job import Job
 from paddlepose.engine.report import TrainWatch, Watch
 from paddlepose.engine.train import Step, fit
+
+_HEADLINE = "headline"  # in metrics.csv, the figure by which networks are compared
 
 _LOG = logging.getLogger(__name__)
 
@@ -137,19 +141,20 @@ def train(job: Job, resume_from: Path | None) -> float:
     writer = LogWriter(str(job.visual_folder)) if main_process else None
     watch = TrainWatch(job.config, writer, _pictures(job, "train"))
     test_watch = Watch(job.config, _pictures(job, "val"))
-    measure = partial(_measure, job, checkpoints, test_watch, writer)
-    rate = optim.learning_rate(options, len(train_loader))
+    history = History(job.folder, first)
+    measure = partial(_measure, job, checkpoints, test_watch, writer, history)
     if job.teacher and not done:
         job.measure(job.teacher.as_network(), test_watch, title=f"teacher {job.teacher.name}")
         job.measure(as_network(model), test_watch, title=f"student {job.title}")
 
-    def after_epoch(epoch: int) -> None:
-        """Keep the state first: what fails in the measurement then costs nothing."""
+    def after_epoch(epoch: int) -> bool:
+        """Whether training ends here. The state is kept first: what fails in the measurement then costs nothing."""
         distributed.average_statistics(model)
         if main_process:
             checkpoints.save(epoch + 1)
-        measure(epoch)
+        measure(epoch, trained=watch.figures())
         distributed.wait_for_first(f"{job.name}: end of epoch {epoch}")
+        return _ends_early(job, history)
 
     if done:
         measure(done - 1)  # the run may have been stopped before it was
@@ -157,7 +162,8 @@ def train(job: Job, resume_from: Path | None) -> float:
         known = "=> %d of TRAIN.END_EPOCH %d epochs are done: nothing to train; raise it to go on"
         _LOG.info(known, first, options.end_epoch)
     epochs = range(first, options.end_epoch)
-    fit(step, train_loader, lambda n: watch.rate(rate(n)), epochs=epochs, watch=watch, after_epoch=after_epoch)
+    schedule = _schedule(job, model, watch, len(train_loader))
+    fit(step, train_loader, schedule, epochs=epochs, watch=watch, after_epoch=after_epoch)
     if main_process:
         checkpoints.finish()
     return checkpoints.best
@@ -168,14 +174,48 @@ def _log_cost(job: Job, model: nn.Layer) -> None:
     _LOG.info("=> %s: %.2f M parameters, %.2f GMACs a picture", job.title, found.params / 1e6, found.macs / 1e9)
 
 
-def _measure(job: Job, checkpoints: checkpoint.Checkpoints, watch: Watch, writer: LogWriter | None, epoch: int) -> None:
-    """Measure after an epoch, and keep the best weights; the first process does what is alone its own."""
+def _schedule(job: Job, model: nn.Layer, watch: TrainWatch, steps: int) -> Callable[[int], float]:
+    """The learning rate of a step, by its number, as `watch` notes it; weights have their shares of it by epoch."""
+    rate = optim.learning_rate(job.config.train, steps)
+
+    def schedule(number: int) -> float:
+        """The learning rate of a step, by its number from the first epoch on."""
+        if number % steps == 0:
+            optim.set_rates(job.config.train, model, job.new_weights, number // steps)
+        return watch.rate(rate(number))
+
+    return schedule
+
+
+def _ends_early(job: Job, history: History) -> bool:
+    """Whether TRAIN.PATIENCE is over, as the first process has it."""
+    patience = job.config.train.patience
+    if not patience or not distributed.gather(history.epochs_without_gain(_HEADLINE) >= patience)[0]:
+        return False
+    _LOG.info("=> no better figure in %d epochs, TRAIN.PATIENCE: training ends here", patience)
+    return True
+
+
+def _measure(
+    job: Job,
+    checkpoints: checkpoint.Checkpoints,
+    watch: Watch,
+    writer: LogWriter | None,
+    history: History,
+    epoch: int,
+    trained: Mapping[str, float] = MappingProxyType({}),
+) -> None:
+    """Measure after an epoch, and keep the best weights; the first process does what is alone its own.
+
+    `trained` are the figures of the epoch's training.
+    """
     ema = checkpoints.step.ema
     with ema.applied() if ema else nullcontext():
         result = job.measure(as_network(checkpoints.model), watch)
     if result and writer:
         _write_scalars(writer, result, epoch)
         checkpoints.keep_best(result.headline)
+        history.add(epoch, {**trained, **_row(result)})
 
 
 def _check(job: Job) -> None:
@@ -208,6 +248,14 @@ def _pictures(job: Job, prefix: str) -> DebugPictures | None:
     if not job.config.debug.debug or distributed.rank():
         return None
     return DebugPictures(job.folder / "debug", prefix, job.config.debug, job.card)
+
+
+def _row(result: Result) -> dict[str, float]:
+    """A measurement's figures by name, those that could be had."""
+    figures = {f"{tag} {name}".strip(): value for tag, row in result.figures.items() for name, value in row.items()}
+    figures |= {"valid loss": result.loss} if result.loss is not None else {}
+    figures |= {"pixels": result.distances.pixels, "PCK": result.distances.pck} if result.distances else {}
+    return {_HEADLINE: result.headline} | {name: value for name, value in figures.items() if value >= 0}
 
 
 def _write_scalars(writer: LogWriter, result: Result, epoch: int) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from threading import Lock
 
@@ -21,9 +21,11 @@ from paddlepose.engine import distributed
 from paddlepose.engine.loader import Loader
 from paddlepose.engine.report import Average, Watch
 from paddlepose.losses import Criterion
-from paddlepose.metrics import Metric
+from paddlepose.metrics import Metric, markdown
 from paddlepose.metrics.boxes import Found
+from paddlepose.metrics.distances import NEAR, Distances, measured
 from paddlepose.samples.topdown import TopDownSamples
+from paddlepose.settings import TestSection
 
 NO_FIGURE = float("-inf")  # what a measurement comes to that has nobody to measure
 
@@ -39,6 +41,7 @@ class Result:
     figures: Mapping[str, Mapping[str, float]]  # of each metric, by the metric's name and the figure's
     headline: float  # by which networks are compared; NO_FIGURE where it cannot be had
     loss: float | None = None  # over all samples, where it was computed
+    distances: Distances | None = None  # of the joints from their labels, where people's boxes are the labelled ones
 
 
 def _result(metrics: Mapping[str, Metric], loss: float | None = None) -> Result:
@@ -61,6 +64,36 @@ def as_network(model: nn.Layer) -> Network:
             return [output.numpy() for output in model(paddle.to_tensor(images))]
 
     return network
+
+
+def measure(
+    predictor: TopDown | BottomUp | Finder,
+    data: Loader | Sequence[ImageRecord],
+    metrics: Mapping[str, Metric],
+    *,
+    options: TestSection,
+    criterion: Criterion,
+    watch: Watch,
+) -> Result | None:
+    """What a predictor finds in a test split, measured as TEST says; only the first of several processes has it."""
+    if isinstance(predictor, BottomUp):
+        return run_pictures(predictor, data, metrics, batch_size=options.batch_size)
+    if isinstance(predictor, Finder):
+        return run_finder(predictor, data, metrics)
+    return run(predictor, data, metrics, criterion=criterion, watch=watch, bias=options.bias)
+
+
+def say(result: Result, title: str) -> None:
+    """Log the figures as tables, the network being called `title`."""
+    if far := result.distances:
+        near = f"{far.pck:.1%} of the joints are within {NEAR:.0%} of the box's longer side"
+        _LOG.info("Mean distance from the labels: %.2f pixels; %s", far.pixels, near)
+    for tag, figures in result.figures.items():
+        if tag:
+            _LOG.info("Testing %s", tag)
+        _LOG.info("%s", "\n".join(markdown(title, figures)))
+        if any(value < 0 for value in figures.values()):
+            _LOG.info("-: the labels hold nobody whom that figure speaks of")
 
 
 def run(
@@ -93,10 +126,12 @@ def run(
     if distributed.rank():
         return None
     everyone = {index: pose for share, _, _ in shares for index, pose in share.items()}
+    distances = measured((samples.people[index][1], pose.xy[0] - bias) for index, pose in everyone.items())
     for record, poses in _by_record(samples, everyone):
         for metric in metrics.values():
             metric.add(record, Poses(poses.xy - bias, poses.scores, poses.score))
-    return _result(metrics, sum(total for _, total, _ in shares) / sum(count for *_, count in shares))
+    result = _result(metrics, sum(total for _, total, _ in shares) / sum(count for *_, count in shares))
+    return replace(result, distances=distances)
 
 
 def measure_nothing(data: Loader | Sequence[ImageRecord], metrics: Mapping[str, Metric], *, joints: int) -> Result:

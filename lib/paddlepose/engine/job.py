@@ -25,7 +25,7 @@ from paddlepose.engine.report import Watch
 from paddlepose.engine.teacher import KeptMaps, Teacher
 from paddlepose.experiment import Config
 from paddlepose.losses import Criterion
-from paddlepose.metrics import Metric, markdown
+from paddlepose.metrics import Metric
 from paddlepose.metrics.boxes import Found
 from paddlepose.models import build_network, check_heatmaps
 from paddlepose.runtime import OrtNetwork
@@ -43,6 +43,7 @@ class Job:
         """A job called `name`, as its YAML file or its run; nothing is read or written yet."""
         self.config = config
         self.name = name
+        self.new_weights: frozenset[str] = frozenset()  # of the network as training starts: MODEL.PRETRAINED has not
 
     def stage(self, number: int, start: Path | None) -> "Job":
         """One of several trainings of this job, from the weights at `start`, in a folder of its own."""
@@ -198,7 +199,8 @@ class Job:
         if self.config.model.init_weights:
             model.init_weights()
         if self.config.model.pretrained:
-            weights.load_pretrained(model, zoo.find(self.config.model.pretrained))
+            report = weights.load_pretrained(model, zoo.find(self.config.model.pretrained))
+            self.new_weights = frozenset(model.state_dict()).difference(report.loaded)
         if self.config.train.checkpoint:
             _LOG.info("=> loading model from %s", self.config.train.checkpoint)
             weights.load(model, zoo.find(self.config.train.checkpoint))
@@ -274,19 +276,10 @@ class Job:
         self, network: Network, watch: Watch, *, title: str | None = None, rescore: bool = False
     ) -> evaluate.Result | None:
         """Figures on the test split, printed as a table; only the first of several processes has them."""
-        options, metrics, predictor = self.config.test, self.metrics(), self.predictor(network, rescore=rescore)
-        if isinstance(predictor, BottomUp):
-            result = evaluate.run_pictures(predictor, self.test_data, metrics, batch_size=options.batch_size)
-        elif isinstance(predictor, Finder):
-            result = evaluate.run_finder(predictor, self.test_data, metrics)
-        else:
-            result = evaluate.run(
-                predictor, self.test_data, metrics, criterion=self.criterion, watch=watch, bias=options.bias
-            )
-        for tag, figures in result.figures.items() if result else ():
-            if tag:
-                _LOG.info("Testing %s", tag)
-            _LOG.info("%s", "\n".join(markdown(title or self.title, figures)))
+        how = {"options": self.config.test, "criterion": self.criterion, "watch": watch}
+        result = evaluate.measure(self.predictor(network, rescore=rescore), self.test_data, self.metrics(), **how)
+        if result:
+            evaluate.say(result, title or self.title)
         return result
 
     def choose_device(self) -> None:

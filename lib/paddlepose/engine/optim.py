@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import paddle
 from paddle import Tensor, nn
@@ -14,7 +14,8 @@ def build(options: TrainSection, model: nn.Layer) -> paddle.optimizer.Optimizer:
     """The optimiser that TRAIN.OPTIMIZER names, over the weights of a network that are trained."""
     parameters = [parameter for parameter in model.parameters() if not parameter.stop_gradient]
     if options.optimizer == "adam":
-        return paddle.optimizer.Adam(options.lr, parameters=parameters, use_multi_tensor=True)
+        is_one_rate = not options.freeze and options.lr_head is None
+        return paddle.optimizer.Adam(options.lr, parameters=parameters, use_multi_tensor=is_one_rate)
     if options.optimizer == "adamw":
         decayed = {parameter.name for parameter in parameters if parameter.ndim > 1}  # no bias, no batch norm
         return paddle.optimizer.AdamW(
@@ -25,6 +26,15 @@ def build(options: TrainSection, model: nn.Layer) -> paddle.optimizer.Optimizer:
     return paddle.optimizer.Momentum(
         options.lr, options.momentum, parameters=parameters, weight_decay=options.wd, use_nesterov=options.nesterov
     )
+
+
+def set_rates(options: TrainSection, model: nn.Layer, new: Collection[str], epoch: int) -> None:
+    """Give the `new` weights of a network, by name, and the others their shares of the learning rate in an epoch."""
+    if not options.freeze and options.lr_head is None:
+        return
+    head = 1.0 if options.lr_head is None else options.lr_head / options.lr
+    for name, parameter in model.named_parameters():
+        parameter.optimize_attr["learning_rate"] = head if name in new else float(epoch >= options.freeze)
 
 
 def learning_rate(options: TrainSection, steps_per_epoch: int) -> Callable[[int], float]:

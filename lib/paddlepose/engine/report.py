@@ -140,6 +140,12 @@ class TrainWatch(Watch):
         self.meters.rate.add(value)
         return value
 
+    def figures(self) -> dict[str, float]:
+        """Means over the epoch so far, by name."""
+        meters = {"lr": self.meters.rate, "loss": self.meters.loss, **self.meters.parts}
+        meters |= {"accuracy": self.meters.accuracy} if self.meters.accuracy else {}
+        return {name: meter.mean for name, meter in meters.items()}
+
     def say(self, number: int, count: int) -> None:
         """The training line, and loss, accuracy and learning rate as scalars."""
         meters, steps, batch = self.meters, self.steps, count * distributed.world()

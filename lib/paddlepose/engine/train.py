@@ -66,9 +66,9 @@ def fit(
     *,
     epochs: range,
     watch: Watch,
-    after_epoch: Callable[[int], None],
+    after_epoch: Callable[[int], bool],
 ) -> None:
-    """Train for `epochs`; `schedule` gives the learning rate of a step by its absolute number.
+    """Train for `epochs`, or until `after_epoch` says to stop; `schedule` gives a step's learning rate by its number.
 
     Raises FloatingPointError: a loss is not finite; the message names the step.
     """
@@ -84,4 +84,5 @@ def fit(
             except FloatingPointError as error:
                 raise FloatingPointError(f"epoch {epoch}, step {i}: {error}; try a lower TRAIN.LR") from None
             watch.stepped(i, batch, outputs, losses)
-        after_epoch(epoch)
+        if after_epoch(epoch):
+            return

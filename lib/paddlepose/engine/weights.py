@@ -161,9 +161,11 @@ def compare(tensors: Mapping[str, paddle.Tensor], state: State) -> Report:
     )
 
 
-def load_pretrained(model: nn.Layer, path: Path) -> None:
+def load_pretrained(model: nn.Layer, path: Path) -> Report:
     """Put those of a file's weights that fit, such as an ImageNet trunk's, into a network, and log what did."""
-    _LOG.info("=> loading pretrained model %s: %s", path, load(model, path, strict=False))
+    report = load(model, path, strict=False)
+    _LOG.info("=> loading pretrained model %s: %s", path, report)
+    return report
 
 
 def to_arrays(value: Any) -> Any:
