@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from paddlepose import config, plugins, zoo
+from paddlepose import config, zoo
 from paddlepose.commands import _options
 from paddlepose.commands._parser import Parser
 from paddlepose.core import rescore
@@ -17,7 +17,7 @@ from paddlepose.engine.torch_file import write_torch
 from paddlepose.engine.weights import State
 from paddlepose.experiment import Config
 from paddlepose.export import export
-from paddlepose.models import build_network, network_class
+from paddlepose.models import build_network, recognised
 
 _HOME = Path(__file__).parents[3] / "experiments"  # where the package is used as it was cloned
 _KINDS = (".pdparams", ".onnx", ".pth")
@@ -102,10 +102,7 @@ def _write_trunk(state: State, path: Path, out: Path) -> None:
 
 def _recognised(state: State, path: Path, rgb: bool | None) -> Job | None:
     """The experiment whose network has these weights, or its settings alone where there is no such experiment."""
-    shapes = {key: value.shape for key, value in state.items()}
-    recognise = {name: getattr(network_class(name), "arguments_from", None) for name in plugins.names("models")}
-    known = ((name, arguments_from(shapes)) for name, arguments_from in recognise.items() if arguments_from)
-    name, arguments = next(((name, found) for name, found in known if found), (None, None))
+    name, arguments = recognised({key: value.shape for key, value in state.items()})
     if name is None:
         return None
     joints = arguments.pop("num_joints")

@@ -1,11 +1,14 @@
 """Networks: one file a network, its class called `Network`. Parameter names are those of the published checkpoints."""
 
+from typing import Any
+
 import paddle
 from paddle import nn
 from paddle.utils import unique_name
 
 from paddlepose import plugins
 from paddlepose.experiment import Config
+from paddlepose.models._layers import Shapes
 
 
 def network_class(name: str) -> type[nn.Layer]:
@@ -40,3 +43,12 @@ def check_heatmaps(model: nn.Layer, config: Config, name: str) -> None:
     if found != heatmap_size:
         made = f"{name} makes heatmaps of {found} from MODEL.IMAGE_SIZE {image_size}"
         raise ValueError(f"MODEL.HEATMAP_SIZE {heatmap_size}: {made}")
+
+
+def recognised(shapes: Shapes) -> tuple[str | None, dict[str, Any]]:
+    """Name and constructor's arguments of the network whose weights have these shapes; None and none if no network's."""
+    for name in plugins.names("models"):
+        arguments_from = getattr(network_class(name), "arguments_from", None)
+        if arguments_from and (arguments := arguments_from(shapes)):
+            return name, arguments
+    return None, {}
