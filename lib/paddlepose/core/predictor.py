@@ -108,8 +108,9 @@ def _read(item: Any) -> tuple[Picture, Path | Address | None]:
             raise ValueError(f"{where}: expected a picture, not a stream or a camera: give these by themselves")
         return picture, where
     if isinstance(item, (str, Path)):
-        if is_video(path := Path(item)):
-            raise ValueError(f"{path}: expected a picture, not a video: give videos by themselves")
+        if is_video(path := Path(item)) or path.is_dir():
+            kind = "folder" if path.is_dir() else "video"
+            raise ValueError(f"{path}: expected a picture, not a {kind}: give {kind}s by themselves")
         return read_picture(path, upright=True), path
     if hasattr(item, "convert"):  # PIL's, whose channels are red, green, blue
         item = np.ascontiguousarray(np.asarray(item.convert("RGB"))[..., ::-1])
