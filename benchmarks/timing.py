@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-_REST = 0.05  # seconds, after which nothing of an earlier call is running any more
+_REST = 0.1  # seconds, after which nothing of an earlier call is running any more
 
 Calls = Mapping[str, Callable[[int], object]]  # by name; each is given the number of the turn
 

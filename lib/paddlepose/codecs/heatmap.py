@@ -1,6 +1,7 @@
 """One map a joint with a Gaussian at its place (Simple Baselines, section 3; HRNet, section 3)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -25,7 +26,7 @@ class Codec:
     shift_heatmap: bool = True  # in the flip test, move the mirrored maps one pixel to the right, which aligns them
     post_process: bool = True  # move each maximum a quarter of a pixel towards its higher neighbour
 
-    @property
+    @cached_property
     def stride(self) -> NDArray[np.float64]:
         """Pixels of the crop per pixel of the map, (2,): x, y."""
         return np.array(self.input_size) / np.array(self.heatmap_size)

@@ -153,11 +153,12 @@ def _rows(boxes: Any, scores: Any, size: tuple[int, int]) -> Rows | None:
     if (given.shape[-1:] != (4,) and given.size) or given.ndim > 2:
         raise ValueError(f"boxes: expected shape (N, 4), x, y, width, height of each, got {given.shape}")
     given = given.reshape(-1, 4)
-    for i, box in enumerate(given):
-        shows = np.isfinite(box).all() and (box[2:] > 0).all() and ((box[:2] < size) & (box[:2] + box[2:] > 0)).all()
-        if not shows:
-            part = f"part of the {size[0]}x{size[1]} pixels"
-            raise ValueError(f"boxes: expected x, y, width, height that show {part}, got {box.tolist()} in row {i}")
+    start, end = given[:, :2], given[:, :2] + given[:, 2:]
+    shows = np.isfinite(given).all(1) & ((given[:, 2:] > 0) & (start < size) & (end > 0)).all(1)
+    if not shows.all():
+        i, part = int(shows.argmin()), f"part of the {size[0]}x{size[1]} pixels"
+        got = f"{given[i].tolist()} in row {i}"
+        raise ValueError(f"boxes: expected x, y, width, height that show {part}, got {got}")
     if scores is None:
         return np.column_stack([given, np.ones(len(given))])
     factors = _numbers(scores, "scores", "a number for each box")
