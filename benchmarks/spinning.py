@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
-from timing import table
+from timing import busy, medians_of_processes, serve, table, warn_of_load
 
 SPIN = "session.intra_op"
 # Threads, 0 for as many as there are cores, and what onnxruntime is told of spinning.
@@ -31,8 +26,9 @@ def main() -> None:
     """Print the medians as a Markdown table; each way has a process of its own, and they take turns."""
     arguments = _parser().parse_args()
     if arguments.way:
-        serve(arguments.model, arguments.way, arguments.people)
+        run(arguments.model, arguments.way, arguments.people)
         return
+    warn_of_load()
     quiet = medians(arguments)
     with busy(arguments.busy):
         beside = medians(arguments)
@@ -42,24 +38,12 @@ def main() -> None:
 
 def medians(arguments: argparse.Namespace) -> dict[str, float]:
     """Milliseconds of a call, by the way."""
-    found: dict[str, list[float]] = {way: [] for way in WAYS}
-    with ExitStack() as at_exit:
-        call = [sys.executable, __file__, str(arguments.model), "--people", str(arguments.people), "--way"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        servers = {way: at_exit.enter_context(subprocess.Popen([*call, way], **pipes)) for way in WAYS}
-        for turn in range(arguments.turns + 1):  # the first warms up
-            for way, server in servers.items():
-                time.sleep(0.05)
-                print(file=server.stdin, flush=True)
-                seconds = json.loads(server.stdout.readline())
-                found[way] += seconds if turn else []
-        for server in servers.values():
-            server.stdin.close()
-    return {way: 1000 * float(np.median(seconds)) for way, seconds in found.items()}
+    call = [sys.executable, __file__, str(arguments.model), "--people", str(arguments.people), "--way"]
+    return medians_of_processes({way: [*call, way] for way in WAYS}, arguments.turns)
 
 
-def serve(model: Path, way: str, people: int) -> None:
-    """Seconds of some calls, as a line of JSON, for each line that comes in."""
+def run(model: Path, way: str, people: int) -> None:
+    """Serve the calls of one way."""
     options = ort.SessionOptions()
     options.intra_op_num_threads, entries = WAYS[way]
     for entry in entries.items():
@@ -67,25 +51,7 @@ def serve(model: Path, way: str, people: int) -> None:
     session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     images = {given.name: np.random.default_rng(0).random((people, *given.shape[1:]), np.float32)}
-    for _ in sys.stdin:
-        session.run(None, images)
-        seconds = []
-        for _ in range(RUNS):
-            start = time.perf_counter()
-            session.run(None, images)
-            seconds.append(time.perf_counter() - start)
-        print(json.dumps(seconds), flush=True)
-
-
-@contextmanager
-def busy(count: int) -> Iterator[None]:
-    """Processes that take a core each meanwhile."""
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for other in others:
-            other.kill()
+    serve(lambda: session.run(None, images), RUNS)
 
 
 def _parser() -> argparse.ArgumentParser:

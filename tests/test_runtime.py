@@ -79,6 +79,13 @@ def test_a_bottom_up_network_looks_at_whole_pictures(tmp_path):
         runtime.load(model, scales=(2,))
 
 
+@pytest.mark.parametrize("device", ["gpu", "CUDA", "cuda:0", None])
+def test_an_unknown_device_is_refused(model, device):
+    """It would be taken for the CPU."""
+    with pytest.raises(ValueError, match=f"^device: expected cpu or cuda, got {device!r}$"):
+        runtime.load(model, device=device)
+
+
 def test_cuda_is_never_replaced_by_the_cpu(model, monkeypatch):
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ValueError, match="pip install onnxruntime-gpu"):

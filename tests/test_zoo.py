@@ -17,8 +17,6 @@ from paddlepose.commands import main
 from paddlepose.config import load_config
 from paddlepose.engine import weights
 from paddlepose.engine.job import Job
-from paddlepose.engine.torch_file import write_torch
-from paddlepose.models import build_network
 
 ROOT = Path(__file__).parents[1]
 HEADER = zoo._TABLE.read_text().splitlines()[0]
@@ -137,45 +135,6 @@ def test_models_lists_what_is_here(capsys):
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
     assert lines["person17"].endswith("MB")
     assert "Apache-2.0" in lines["hrnet-w32-coco-256x192"]
-
-
-# Networks of the table
-
-
-def _stand_in(path, state, *, old):
-    """A file with MMPose's names: of today's version, or of those before 1.0."""
-    head = "keypoint_head." if old else "head."
-    named = {}
-    for key, value in weights.paddle_to_torch(state).items():
-        is_head = key.startswith(("final_layer.", "deconv_layers."))
-        named[f"{head if is_head else 'backbone.'}{key}"] = value
-    write_torch(named, path)
-
-
-@pytest.mark.parametrize("old", [False, True])
-@pytest.mark.parametrize("name", ["resnet50-coco-256x192", "resnet50-mpii-256x256", "hrnet-w32-coco-256x192"])
-def test_mmposes_names_are_ours(name, old, tmp_path):
-    row = zoo.table()[name]
-    config = load_config(ROOT / "experiments" / row.experiment, [])
-    joints = 16 if row.data == "MPII" else 17
-    model = build_network(config, joints)
-    rng = np.random.default_rng(0)
-    state = {key: rng.normal(size=value.shape).astype(np.float32) for key, value in model.state_dict().items()}
-    _stand_in(tmp_path / "a.pth", state, old=old)
-    report = weights.load(model, tmp_path / "a.pth")
-    assert report.complete
-    found = {key: np.asarray(value) for key, value in model.state_dict().items()}
-    assert all(np.array_equal(found[key], value) for key, value in state.items())
-
-
-def test_mmposes_file_is_read_without_its_objects():
-    """A file that torch wrote, in MMPose's form: its names, RGB, and objects of classes that nobody here has."""
-    state, card, rgb = weights.read(ROOT / "tests" / "assets" / "mmpose.pth")
-    assert (card, rgb) == (None, True)
-    assert set(state) == {"conv1.weight", "bn1._mean", "deconv_layers.0.weight", "final_layer.bias"}
-    assert np.array_equal(state["conv1.weight"], np.arange(24).reshape(2, 3, 2, 2))
-    assert np.array_equal(state["bn1._mean"], [1, 2])
-    assert not any(name.startswith("mmengine") for name in sys.modules)
 
 
 # Places that take a name

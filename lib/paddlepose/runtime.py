@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import onnxruntime as ort
@@ -192,6 +192,8 @@ def _run(session: ort.InferenceSession, name: str, images: NDArray[Any]) -> list
 
 
 def _open_session(path: Path, threads: int | None, device: Device) -> ort.InferenceSession:
+    if device not in get_args(Device):
+        raise ValueError(f"device: expected {' or '.join(get_args(Device))}, got {device!r}")
     if threads is not None and not 1 <= threads <= MOST_THREADS:
         raise ValueError(f"threads: expected 1 to {MOST_THREADS}, got {threads}")
     options = ort.SessionOptions()

@@ -1,208 +1,265 @@
-"""Fetching files, from a server of the test's own that cuts, delays, redirects and lies."""
+"""Files are fetched whole or not at all, from a web server of the test's own, which breaks off, waits and lies."""
 
 import hashlib
-import multiprocessing
+import logging
+import re
+import signal
+import socket
+import subprocess
+import sys
 import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
+from web_server import serving, until
 
 from paddlepose.core import fetch as module
-from paddlepose.core.fetch import NotFetchedError, alone, fetch
+from paddlepose.core.fetch import NotFetchedError, alone, check, fetch
 from paddlepose.core.files import NotWrittenError
 
-CONTENT = np.random.default_rng(0).integers(0, 256, 3_000_000).astype(np.uint8).tobytes()
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """Serves CONTENT at any path; notes where its answers begin, and cuts the first `cuts` of them at 40 %."""
-
-    daemon_threads = True
-    cuts = 0
-    content = CONTENT
-    ranges = True
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.starts = []
-
-
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self):
-        server, content = self.server, self.server.content
-        if self.path == "/moved":
-            self.send_response(302)
-            self.send_header("Location", "/file")
-            self.end_headers()
-            return
-        if self.path == "/none":
-            self.send_error(404, "Not Found")
-            return
-        asked = self.headers.get("Range") if server.ranges else None
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        server.starts.append(start)
-        self.send_response(206 if asked else 200)
-        if asked:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        end = len(content)
-        if server.cuts:
-            server.cuts -= 1
-            end = int(0.4 * len(content))
-        self.wfile.write(content[start:end])
-        if end < len(content):
-            self.close_connection = True
-
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def serving():
-    with Server(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        server.address = f"http://127.0.0.1:{server.server_port}"
-        yield server
-        server.shutdown()
+CONTENT = np.random.default_rng(0).bytes(3_000_000)
+PART = len(CONTENT) * 2 // 5  # 40 %
+CHECKSUM = hashlib.sha256(CONTENT).hexdigest()[:8]
+REST = f"bytes={PART}-"
 
 
 @pytest.fixture
-def server(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(module, "_PAUSE", 0)
+def site(monkeypatch):
+    monkeypatch.setattr(module, "_PAUSE", 0.01)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serving() as running:
+        running.files["/a.pth"] = CONTENT
         yield running
 
 
-def test_a_file_comes_whole_and_alone(server, tmp_path):
-    fetch(f"{server.address}/file", tmp_path / "a.pth", SHA256[:8])
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def refused(address, path, checksum=CHECKSUM):
+    """The message, which has the address and where to put the file by hand; nothing is at `path`."""
+    with pytest.raises((NotFetchedError, NotWrittenError)) as error:
+        fetch(address, path, checksum)
+    message = str(error.value)
+    assert message.startswith(f"{address}: ") and message.endswith(f"or fetch it by hand and put it at {path}")
+    assert "\n" not in message and not path.exists()
+    return message
+
+
+def test_a_file_is_fetched(site, tmp_path):
+    fetch(f"{site.address}/a.pth", tmp_path / "a.pth", CHECKSUM)
     assert (tmp_path / "a.pth").read_bytes() == CONTENT
-    assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
+    assert names(tmp_path) == ["a.pth"] and site.asked == [("/a.pth", None)]
 
 
-def test_a_cut_connection_goes_on_where_it_was(server, tmp_path):
-    server.cuts = 1
-    fetch(f"{server.address}/file", tmp_path / "a.pth", SHA256)
+def test_a_connection_that_is_cut_goes_on(site, tmp_path, caplog):
+    """What has come does not come again."""
+    caplog.set_level(logging.INFO)
+    site.cuts = [PART, 1000]
+    fetch(f"{site.address}/a.pth", tmp_path / "a.pth", CHECKSUM)
+    assert (tmp_path / "a.pth").read_bytes() == CONTENT and site.sent == len(CONTENT)
+    assert [wanted for _, wanted in site.asked] == [None, REST, f"bytes={PART + 1000}-"]
+    assert "the connection was cut (only 1,200,000 of 3,000,000 bytes came): going on" in caplog.text
+
+
+def test_a_try_that_failed_is_gone_on_with(site, tmp_path):
+    site.cuts = [PART, 0]
+    message = refused(f"{site.address}/a.pth", tmp_path / "a.pth")
+    assert "after 1.2 MB, where the next try goes on" in message and names(tmp_path) == [".a.pth.part"]
+    fetch(f"{site.address}/a.pth", tmp_path / "a.pth", CHECKSUM)
+    assert (tmp_path / "a.pth").read_bytes() == CONTENT and site.sent == len(CONTENT)
+    assert names(tmp_path) == ["a.pth"]
+
+
+FETCH = "import sys; from pathlib import Path; from paddlepose.core.fetch import fetch; fetch({!r}, Path({!r}), {!r})"
+
+
+def test_a_process_that_is_killed_at_40_percent_is_gone_on_with(site, tmp_path):
+    held = threading.Event()
+    site.waits = [held]
+    program = FETCH.format(f"{site.address}/a.pth", str(tmp_path / "a.pth"), CHECKSUM)
+    process = subprocess.Popen([sys.executable, "-c", program])
+    part = tmp_path / ".a.pth.part"
+    until(lambda: part.is_file() and part.stat().st_size == PART)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    held.set()
+    assert names(tmp_path) == [".a.pth.part"]
+    fetch(f"{site.address}/a.pth", tmp_path / "a.pth", CHECKSUM)
+    assert (tmp_path / "a.pth").read_bytes() == CONTENT and names(tmp_path) == ["a.pth"]
+    assert site.asked == [("/a.pth", None), ("/a.pth", REST)]
+
+
+def test_a_server_that_begins_at_the_start_again(site, tmp_path):
+    site.cuts, site.ranges = [PART], False
+    fetch(f"{site.address}/a.pth", tmp_path / "a.pth", CHECKSUM)
+    assert (tmp_path / "a.pth").read_bytes() == CONTENT and site.sent == PART + len(CONTENT)
+
+
+@pytest.mark.parametrize("cuts", [[0], [PART, PART], [0, 0]])
+def test_a_server_that_gets_no_further_is_left(site, tmp_path, cuts):
+    site.cuts, site.ranges = cuts, False
+    assert "bytes came" in refused(f"{site.address}/a.pth", tmp_path / "a.pth")
+    assert len(site.asked) <= 2
+
+
+def test_what_had_come_whole_is_not_fetched_again(site, tmp_path):
+    (tmp_path / ".a.pth.part").write_bytes(CONTENT)
+    fetch(f"{site.address}/a.pth", tmp_path / "a.pth", CHECKSUM)
+    assert site.sent == 0 and (tmp_path / "a.pth").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("part", [b"", CONTENT[:-1], b"another file's" * 9, CONTENT + b"more"])
+def test_wrong_bytes_are_refused(site, tmp_path, part):
+    """Whether they come now, or had come; the next try begins anew."""
+    (tmp_path / ".a.pth.part").write_bytes(part)
+    site.files["/a.pth"] = CONTENT[:-1] + b"?"
+    message = refused(f"{site.address}/a.pth", tmp_path / "a.pth")
+    assert re.search(rf": another file came: its sha256 begins with \w{{8}}, expected {CHECKSUM}; try again", message)
+    assert names(tmp_path) == []
+    site.files["/a.pth"] = CONTENT
+    fetch(f"{site.address}/a.pth", tmp_path / "a.pth", CHECKSUM)
     assert (tmp_path / "a.pth").read_bytes() == CONTENT
-    assert server.starts == [0, int(0.4 * len(CONTENT))]
 
 
-def test_a_later_try_goes_on_where_the_first_was_stopped(server, tmp_path, monkeypatch):
-    class StoppedError(BaseException):
-        pass
-
-    def stop(done, total):
-        if done > 0.4 * total:
-            raise StoppedError
-
-    monkeypatch.setattr(module, "_show", stop)
-    with pytest.raises(StoppedError):
-        fetch(f"{server.address}/file", tmp_path / "a.pth", SHA256)
-    assert not (tmp_path / "a.pth").exists()
-    part = (tmp_path / ".a.pth.part").stat().st_size
-    assert part > 0.4 * len(CONTENT)
-    monkeypatch.setattr(module, "_show", lambda *_: None)
-    fetch(f"{server.address}/file", tmp_path / "a.pth", SHA256)
-    assert (tmp_path / "a.pth").read_bytes() == CONTENT
-    assert server.starts == [0, part]
+def test_the_first_files_checksum_is_kept_where_none_is_published(site, tmp_path):
+    path = tmp_path / "a.pth"
+    fetch(f"{site.address}/a.pth", path, "")
+    kept = tmp_path / "a.pth.sha256"
+    assert kept.read_text() == f"{hashlib.sha256(CONTENT).hexdigest()}  a.pth\n"
+    path.unlink()
+    site.files["/a.pth"] = b"another"
+    refused(f"{site.address}/a.pth", path, "")
+    assert names(tmp_path) == ["a.pth.sha256"]
+    path.write_bytes(b"by hand")
+    with pytest.raises(ValueError, match=f"its sha256 begins with .{{8}}, expected {CHECKSUM}"):
+        check(path, "", path)
 
 
-def test_a_server_without_ranges_begins_again(server, tmp_path):
-    server.ranges, server.cuts = False, 1
-    fetch(f"{server.address}/file", tmp_path / "a.pth", SHA256)
-    assert (tmp_path / "a.pth").read_bytes() == CONTENT
+def test_without_a_checksum_nothing_is_put_together(site, tmp_path):
+    (tmp_path / ".a.pth.part").write_bytes(b"another file's")
+    fetch(f"{site.address}/a.pth", tmp_path / "a.pth", "")
+    assert (tmp_path / "a.pth").read_bytes() == CONTENT and site.asked == [("/a.pth", None)]
 
 
-def test_a_redirect_is_followed(server, tmp_path):
-    fetch(f"{server.address}/moved", tmp_path / "a.pth", SHA256)
-    assert (tmp_path / "a.pth").read_bytes() == CONTENT
+def test_slow_answers(site, tmp_path, monkeypatch, caplog):
+    """A server that falls silent is asked for the rest."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(module, "_TIMEOUT", 0.2)
+    held = threading.Event()
+    site.waits = [held]
+    fetch(f"{site.address}/a.pth", tmp_path / "a.pth", CHECKSUM)
+    held.set()
+    assert (tmp_path / "a.pth").read_bytes() == CONTENT and site.asked[1] == ("/a.pth", REST)
+    assert "the connection was cut (timed out): going on" in caplog.text
 
 
-def test_the_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch):
-    monkeypatch.setenv("http_proxy", server.address)
-    monkeypatch.delenv("no_proxy", raising=False)
-    fetch("http://weights.invalid/file", tmp_path / "a.pth", SHA256)
-    assert server.starts == [0]
+def test_no_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_TIMEOUT", 0.1)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/a.pth"
+        assert "timed out" in refused(address, tmp_path / "a.pth")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("cuts", [[], [PART]])
+def test_a_file_that_has_moved(site, tmp_path, cuts):
+    site.moved = {"/old.pth": f"{site.address}/older.pth", "/older.pth": "/a.pth"}
+    site.cuts = cuts
+    fetch(f"{site.address}/old.pth", tmp_path / "a.pth", CHECKSUM)
+    assert (tmp_path / "a.pth").read_bytes() == CONTENT and site.sent == len(CONTENT)
 
 
 @pytest.mark.parametrize(
-    ("path", "content", "message"),
+    ("target", "message"),
     [
-        ("/file", b"another", "another file came: its sha256 begins with [0-9a-f]{8}, expected " + SHA256[:8]),
-        ("/none", CONTENT, "Not Found"),
+        ("/moved.pth", "HTTP Error 302: The HTTP server returned a redirect error that would lead to an infinite loop"),
+        ("file:///etc/passwd", "HTTP Error 302"),
+        ("/none.pth", "HTTP Error 404: Not Found"),
     ],
 )
-def test_what_does_not_come_leaves_nothing(server, tmp_path, path, content, message):
-    server.content = content
-    with pytest.raises(NotFetchedError, match=f"^{server.address}{path}: .*{message}.*put it at {tmp_path}/a.pth"):
-        fetch(f"{server.address}{path}", tmp_path / "a.pth", SHA256)
-    assert not list(tmp_path.iterdir())
+def test_a_file_that_has_moved_nowhere(site, tmp_path, target, message):
+    site.moved = {"/moved.pth": target}
+    assert message in refused(f"{site.address}/moved.pth", tmp_path / "a.pth")
+    assert names(tmp_path) == []
 
 
-def test_without_a_connection_the_message_has_both_places(tmp_path):
-    with pytest.raises(NotFetchedError, match=f"^http://127.0.0.1:1/a: .*refused.* put it at {tmp_path}/a.pth"):
-        fetch("http://127.0.0.1:1/a", tmp_path / "a.pth", SHA256)
-    assert not list(tmp_path.iterdir())
+def test_a_proxy_is_asked(site, tmp_path, monkeypatch):
+    """It is given the whole address, of a host that nobody else knows."""
+    address = "http://models.invalid/a.pth"
+    site.files[address] = CONTENT
+    site.cuts = [PART]
+    monkeypatch.setenv("http_proxy", site.address)
+    fetch(address, tmp_path / "a.pth", CHECKSUM)
+    assert site.asked == [(address, None), (address, REST)]
+    fetch(f"{site.address}/a.pth", tmp_path / "b.pth", CHECKSUM)  # no_proxy
+    assert site.asked[2] == ("/a.pth", None)
 
 
-def test_a_slow_server_is_waited_for_only_so_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_TIMEOUT", 0.2)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as silent:  # takes the connection and says nothing
-        address = f"http://127.0.0.1:{silent.server_port}/a"
-        with pytest.raises(NotFetchedError, match="timed out"):
-            fetch(address, tmp_path / "a.pth", SHA256)
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (URLError(ConnectionRefusedError(111, "Connection refused")), "Connection refused"),
+        (URLError(socket.gaierror(-3, "Temporary failure in name resolution")), "Temporary failure in name resolution"),
+        (URLError("no host given"), "no host given"),
+    ],
+)
+def test_no_connection(tmp_path, monkeypatch, error, reason):
+    class Opener:
+        def open(self, *_, **__):
+            raise error
+
+    monkeypatch.setattr(module, "build_opener", Opener)
+    address, path = "https://models.invalid/a.pth", tmp_path / "a.pth"
+    assert refused(address, path) == f"{address}: {reason}; try again, or fetch it by hand and put it at {path}"
 
 
-def test_a_full_disk_leaves_nothing(server, tmp_path, monkeypatch):
-    class Full:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        def write(self, _):
-            raise OSError(28, "No space left on device")
-
-    opened = type(tmp_path).open
-    monkeypatch.setattr(
-        type(tmp_path), "open", lambda path, *how: Full() if path.suffix == ".part" else opened(path, *how)
-    )
-    with pytest.raises(NotWrittenError, match="No space left on device; make room, or fetch it by hand"):
-        fetch(f"{server.address}/file", tmp_path / "a.pth", SHA256)
-    monkeypatch.undo()
-    assert not list(tmp_path.iterdir())
+def test_a_dead_address(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert "Connection refused" in refused("http://127.0.0.1:1/a.pth", tmp_path / "a.pth")
+    assert names(tmp_path) == []
 
 
-def test_where_no_checksum_is_published_the_first_files_is_kept(server, tmp_path):
-    path = tmp_path / "a.onnx"
-    fetch(f"{server.address}/file", path, "")
-    assert (tmp_path / "a.onnx.sha256").read_text() == f"{SHA256}  a.onnx\n"
-    path.unlink()
-    server.content = b"another"
-    with pytest.raises(NotFetchedError, match="another file came"):
-        fetch(f"{server.address}/file", path, "")
+class Full:
+    """A file on a full disk: what could not be written is tried again when it is closed."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.write()
+
+    def write(self, _=b""):
+        raise OSError(28, "No space left on device")
 
 
-def _fetch_alone(address, folder, queue):
-    with alone(folder):
-        if not (folder / "a.pth").is_file():
-            fetch(address, folder / "a.pth", SHA256)
-    queue.put((folder / "a.pth").read_bytes() == CONTENT)
+def test_a_full_disk(site, tmp_path, monkeypatch):
+    """It is no connection that was cut, however much of the file had room; nothing is left of it."""
+    part, opened = tmp_path / ".a.pth.part", Path.open
+    part.write_bytes(CONTENT[:PART])
+    monkeypatch.setattr(Path, "open", lambda path, how="r", **o: Full() if how == "ab" else opened(path, how, **o))
+    message = refused(f"{site.address}/a.pth", tmp_path / "a.pth")
+    assert f"{part} was not written: No space left on device; make room, or" in message
+    assert names(tmp_path) == [] and site.asked == [("/a.pth", REST)]
 
 
-def test_two_processes_fetch_once(server, tmp_path):
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    both = [context.Process(target=_fetch_alone, args=(f"{server.address}/file", tmp_path, queue)) for _ in range(2)]
-    for process in both:
-        process.start()
-    assert [queue.get(timeout=20) for _ in both] == [True, True]
-    for process in both:
-        process.join()
-    assert server.starts == [0]
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(NotWrittenError, match=r"file/below/.lock was not written: "),
+        alone(tmp_path / "file" / "below"),
+    ):
+        pass
+
+
+def test_the_bar(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    module._show(3_000_000, 12_000_000)
+    module._show(12_000_000, 12_000_000)
+    module._show(5_000_000, None)
+    shown = capsys.readouterr().err
+    assert shown == f"\r{'#' * 8}{'.' * 22}  25% 3.0 MB\r{'#' * 30} 100% 12.0 MB\n\r5.0 MB"

@@ -1,5 +1,7 @@
 """A predictor on whatever shows people, and what it says of what does not."""
 
+import csv
+import json
 import logging
 import re
 from dataclasses import replace
@@ -12,7 +14,7 @@ import tiny_onnx
 
 from paddlepose.core.predict import TopDown
 from paddlepose.core.predictor import Predictor
-from paddlepose.core.result import Result
+from paddlepose.core.result import COLUMNS, Result
 from paddlepose.core.types import Poses
 
 CORNERS = (8, 12), (20, 24), (40, 56)
@@ -130,6 +132,63 @@ def test_a_video_is_read_frame_by_frame(predictor, tmp_path):
     assert rest[-1][0].id == 1 and rest[-1].draw().shape == PICTURE.shape
 
 
+@pytest.fixture(params=["picture", "list", "folder", "video"])
+def results(request, predictor, photos, tmp_path):
+    """What a predictor gives for each form of source, as a list; and the files that are named in it."""
+    if request.param == "picture":
+        return [predictor(photos / "a.png", [WHOLE])], [photos / "a.png"]
+    if request.param == "list":
+        return predictor([photos / "b.png", PICTURE], [[WHOLE]] * 2), [photos / "b.png", None]
+    if request.param == "folder":
+        return predictor(photos, [[WHOLE]] * 3), [photos / f"{letter}.png" for letter in "abc"]
+    pytest.importorskip("scipy", reason="people get ids where scipy is installed")
+    film = write_video(tmp_path / "film.avi")
+    return list(predictor(film, [WHOLE])), [film] * 4
+
+
+class TestEachForm:
+    def test_shapes_and_names(self, results):
+        found, paths = results
+        assert [result.path for result in found] == paths and all(map(is_right, found))
+        for result in found:
+            shapes = [result.xy.shape, result.scores.shape, result.score.shape, result.boxes.shape]
+            assert shapes == [(1, 3, 2), (1, 3), (1,), (1, 4)] and len(result) == len(list(result)) == 1
+            assert result.names == ("blue", "green", "red") and result[0].names == result.names
+            assert result[0]["green"] == (*result.xy[0, 1], result.scores[0, 1])
+            assert result.draw().shape == (*result.size[::-1], 3)
+
+    def test_csv(self, results, tmp_path):
+        found, paths = results
+        for result, path in zip(found, paths, strict=True):
+            result.save(tmp_path / "one.csv")
+            (head, *rows) = csv.DictReader((tmp_path / "one.csv").read_text().splitlines())
+            assert [row["joint"] for row in (head, *rows)] == ["blue", "green", "red"]
+            assert head["file"] == ("" if path is None else str(path)) and head["id"] == "1"
+            assert head["frame"] == ("" if result.frame is None else str(result.frame))
+            assert float(head["x"]) == pytest.approx(CORNERS[0][0], abs=1.01)
+
+    def test_pandas(self, results):
+        pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+        found, paths = results
+        table = pandas.concat([result.to_pandas() for result in found])
+        assert list(table) == list(COLUMNS) and len(table) == 3 * len(paths)
+        assert table.groupby("joint").x.mean()["red"] == pytest.approx(CORNERS[2][0], abs=1.01)
+
+    def test_supervision(self, results):
+        supervision = pytest.importorskip("supervision", reason="supervision is not installed")
+        for result in results[0]:
+            points = result.to_supervision()
+            assert isinstance(points, supervision.KeyPoints) and points.xy.shape == (1, 3, 2)
+            np.testing.assert_allclose(points.xy, result.xy, rtol=1e-6)
+            np.testing.assert_allclose(points.keypoint_confidence, result.scores, rtol=1e-6)
+
+    def test_json(self, results):
+        for result in results[0]:
+            (person,) = json.loads(result.to_json())["people"]
+            assert list(person["keypoints"]) == ["blue", "green", "red"] and person["box"] == WHOLE
+            assert person.get("id", 1) == 1
+
+
 def test_a_bottom_up_predictor_takes_the_same(photos, tmp_path):
     find = Everybody()
     assert find(PICTURE)[0]["red"] == (24, 32, 1)
@@ -178,6 +237,12 @@ class Odd:
         ([PICTURE, None], "got NoneType"),
         ([Path("film.mp4")], "film.mp4: expected a picture, not a video"),
         (["rtsp://host/door"], "rtsp://host/door: expected a picture, not a stream"),
+        (["{}/empty"], "empty: expected a picture, not a folder: give folders by themselves"),
+        ([[PICTURE]], "picture 0 of the list: a picture: expected an array, .* got list"),
+        (b"a.jpg", "got bytes"),
+        (1.5, "got float"),
+        ((PICTURE for _ in range(2)), "got generator"),
+        (np.dstack([PICTURE, PICTURE[..., :1]]), "got uint8 and (64, 48, 4)"),
         ("{}/none.jpg", "none.jpg: no picture or video found"),
         (["{}/none.jpg"], "none.jpg: no such picture"),
         ("{}/notes.txt", "notes.txt: not a picture"),

@@ -17,7 +17,9 @@ from test_pickles import VALUES, Call, limited, outcomes
 from paddlepose.engine.torch_file import is_torch, read_torch, write_torch
 
 ASSETS = Path(__file__).parents[1] / "assets"
-NAMES = [f"{age}{name}" for age in ("", "old_") for name in ("state.pth", "checkpoint.pth.tar", "kinds.pth")]
+NAMES = [
+    f"{age}{name}" for age in ("", "old_") for name in ("state.pth", "checkpoint.pth.tar", "kinds.pth", "mmpose.pth")
+]
 MAGIC = 0x1950A86A20F9469CFC6C
 
 
@@ -176,6 +178,26 @@ def test_nothing_is_run(tmp_path, wrap, function, name):
     with pytest.raises(ValueError, match=rf"a.pth: refused, not read: it asks to run \S+\.{name}, which"):
         read_torch(path)
     assert not proof.exists()
+
+
+@pytest.mark.parametrize("age", ["", "old_"])
+@pytest.mark.parametrize(("name", "head"), [("mmpose.pth", "head"), ("mmpose_0x.pth", "keypoint_head")])
+def test_objects_beside_the_weights_are_never_built(tmp_path, monkeypatch, age, name, head):
+    """A file of MMPose's is full of them: its weights alone are read."""
+    monkeypatch.chdir(tmp_path)
+    content = read_torch(ASSETS / f"{age}{name}")
+    assert list(content) == ["state_dict"] and not list(tmp_path.iterdir())
+    shapes = {"backbone.conv1.weight": (2, 3, 1, 1), "backbone.bn1.running_var": (2,), f"{head}.final_layer.bias": (3,)}
+    state = {key: np.ones(shape, np.float32) for key, shape in shapes.items()}
+    assert_same(content["state_dict"], {**state, "backbone.bn1.num_batches_tracked": np.array(7)})
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_an_object_among_the_weights_is_refused(tmp_path, wrap):
+    path = tmp_path / "a.pth"
+    path.write_bytes(wrap(pickle.dumps({"state_dict": {"a": 1.0, "b": Path("x")}, "meta": {}}, 2)))
+    with pytest.raises(ValueError, match=r"a.pth: refused, not read: it asks to run pathlib.PosixPath, which"):
+        read_torch(path)
 
 
 BAD_TENSORS = {

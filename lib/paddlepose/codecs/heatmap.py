@@ -1,6 +1,7 @@
 """One map a joint with a Gaussian at its place (Simple Baselines, section 3; HRNet, section 3)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -25,7 +26,7 @@ class Codec:
     shift_heatmap: bool = True  # in the flip test, move the mirrored maps one pixel to the right, which aligns them
     post_process: bool = True  # move each maximum a quarter of a pixel towards its higher neighbour
 
-    @property
+    @cached_property
     def stride(self) -> NDArray[np.float64]:
         """Pixels of the crop per pixel of the map, (2,): x, y."""
         return np.array(self.input_size) / np.array(self.heatmap_size)
@@ -79,19 +80,18 @@ class Codec:
 def peaks(maps: Maps) -> tuple[Points, Scores]:
     """First maximum of each map: its place (B, K, 2) in pixels of the map, (0, 0) if not above 0, and value (B, K)."""
     flat = maps.reshape(*maps.shape[:2], -1)
-    index = flat.argmax(-1)
-    values = np.take_along_axis(flat, index[..., None], -1)[..., 0]
-    y, x = np.divmod(index, maps.shape[-1])
+    y, x = np.divmod(flat.argmax(-1), maps.shape[-1])
+    values = flat.max(-1)
     return np.stack([x, y], -1) * (values > 0)[..., None].astype(np.float64), values
 
 
 def quarter_offset(maps: Maps, xy: Points) -> Points:
     """A quarter pixel (B, K, 2) towards the higher neighbour; none for places at x or y of 1, or at the border."""
     height, width = maps.shape[2:]
-    x, y = np.moveaxis((xy + 0.5).astype(np.int64), -1, 0)
-    inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
-    x, y = np.where(inside, x, 1), np.where(inside, y, 1)
-    batch, joint = np.ogrid[: maps.shape[0], : maps.shape[1]]
-    slope_x = maps[batch, joint, y, x + 1] - maps[batch, joint, y, x - 1]
-    slope_y = maps[batch, joint, y + 1, x] - maps[batch, joint, y - 1, x]
-    return 0.25 * np.sign(np.stack([slope_x, slope_y], -1)) * inside[..., None]
+    place = (xy + 0.5).astype(np.int64)
+    inside = ((place > 1) & (place < (width - 1, height - 1))).all(-1, keepdims=True)
+    x, y = np.moveaxis(np.where(inside, place, 1), -1, 0)
+    index = np.arange(x.size).reshape(x.shape) * (height * width) + y * width + x
+    before_after = np.array([[-1, 1], [-width, width]])  # along x, along y
+    around = maps.reshape(-1)[index[..., None, None] + before_after]
+    return 0.25 * np.sign(around[..., 1] - around[..., 0]) * inside

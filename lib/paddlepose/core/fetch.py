@@ -130,15 +130,13 @@ def _go_on(address: str, part: Path, start: int) -> None:
         total = None if answer.length is None else start + answer.length
         _LOG.info("=> fetching %s%s", address, f", {total / 1e6:.0f} MB" if total else "")
         done = start
-        with _writing(part):
-            file = part.open("ab" if start else "wb")
-        with file:
-            while data := answer.read1(_CHUNK):
-                with _writing(part):
-                    file.write(data)
-                    file.flush()
-                done += len(data)
-                _show(done, total)
+        if not start:
+            part.unlink(missing_ok=True)
+        while data := answer.read1(_CHUNK):
+            with _writing(part), part.open("ab") as file:  # anew for each, as closing it writes too
+                file.write(data)
+            done += len(data)
+            _show(done, total)
     if total is not None and done < total:
         raise ConnectionError(f"only {done:,} of {total:,} bytes came")
 
@@ -156,10 +154,10 @@ def _size(path: Path) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong with a connection, in a few words."""
+    """What went wrong with a connection, in one line."""
     if isinstance(error, URLError) and not isinstance(error, HTTPError):
         error = error.reason
-    return getattr(error, "strerror", None) or str(error)
+    return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
 def _show(done: int, total: int | None) -> None:

@@ -153,11 +153,18 @@ def warp(picture: Picture, matrix: NDArray[np.float64], out_size: tuple[int, int
     return cv2.warpAffine(picture, matrix, out_size, flags=cv2.INTER_LINEAR)
 
 
-def to_input(crop: Picture, card: Card) -> NDArray[np.float32]:
-    """Array (3, H, W) for the network: the card's channel order, pixels scaled to 0..1 and normalized."""
-    levels = _levels(card.mean, card.std)
+def to_input(crop: Picture, card: Card, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """Array (3, H, W) for the network: the card's channel order, pixels scaled to 0..1 and normalized.
+
+    It is `out` where that is given, such as a part of a batch.
+    """
+    image = np.empty((3, *crop.shape[:2]), np.float32) if out is None else out
     channels = cv2.split(crop)
-    return np.stack([cv2.LUT(c, t) for c, t in zip(channels[::-1] if card.rgb else channels, levels, strict=True)])
+    for channel, levels, place in zip(
+        channels[::-1] if card.rgb else channels, _levels(card.mean, card.std), image, strict=True
+    ):
+        cv2.LUT(channel, levels, place)
+    return image
 
 
 @lru_cache(maxsize=8)

@@ -15,6 +15,7 @@ from paddlepose.core.image import Picture, to_input, warp
 from paddlepose.core.limits import MOST_SCALE
 from paddlepose.core.predictor import Found, Predictor
 from paddlepose.core.rescore import Rescorer
+from paddlepose.core.result import Floats
 from paddlepose.core.types import Card, Poses
 
 # Images (B, 3, H, W) in, the network's outputs out; the last one is its answer.
@@ -52,19 +53,26 @@ class TopDown(Predictor):
         A pose's score is its joints' mean, times its box's.
         """
         rows = [self._people(picture) if r is None else r for picture, r in zip(pictures, rows, strict=True)]
-        size = width, height = self.card.input_size
+        width, height = self.card.input_size
         regions = [Region.from_box(row[:4], width / height, self.card.padding) for group in rows for row in group]
+        matrices = [crop_matrix(region, self.card.input_size) for region in regions]
         shown = [picture for picture, group in zip(pictures, rows, strict=True) for _ in group]
         maps = []
-        for start in range(0, len(regions), MOST_CROPS):
+        for start in range(0, len(shown), MOST_CROPS):
             turn = slice(start, start + MOST_CROPS)
-            pairs = zip(shown[turn], regions[turn], strict=True)
-            crops = [warp(picture, crop_matrix(region, size), size) for picture, region in pairs]
-            maps.append(self.outputs(np.stack([to_input(crop, self.card) for crop in crops])))
-        poses = self.poses(np.concatenate(maps), regions) if maps else Poses.empty(len(self.card.skeleton.joints))
+            maps.append(self.outputs(self._crops(shown[turn], matrices[turn])))
+        poses = self._placed(np.concatenate(maps), matrices) if maps else Poses.empty(len(self.card.skeleton.joints))
         ends = np.cumsum([len(group) for group in rows])
         found = [poses[end - len(group) : end] for group, end in zip(rows, ends, strict=True)]
         return [(Poses(p.xy, p.scores, p.score * g[:, 4]), g[:, :4]) for p, g in zip(found, rows, strict=True)]
+
+    def _crops(self, pictures: Sequence[Picture], matrices: Sequence[Floats]) -> NDArray[np.float32]:
+        """The network's input (B, 3, H, W): a crop of each picture, to which its matrix (2, 3) leads."""
+        size = width, height = self.card.input_size
+        images = np.empty((len(pictures), 3, height, width), np.float32)
+        for picture, matrix, image in zip(pictures, matrices, images, strict=True):
+            to_input(warp(picture, matrix, size), self.card, out=image)
+        return images
 
     def _people(self, picture: Picture) -> Rows:
         """Rows (N, 5) of the people to look at in a picture of which nobody has said where they are."""
@@ -87,9 +95,12 @@ class TopDown(Predictor):
 
     def poses(self, maps: NDArray[np.float32], regions: Sequence[Region]) -> Poses:
         """Poses in pixels of the images, from maps (B, K, h, w) of crops that show `regions`."""
+        return self._placed(maps, [crop_matrix(region, self.card.input_size) for region in regions])
+
+    def _placed(self, maps: NDArray[np.float32], matrices: Sequence[Floats]) -> Poses:
+        """Poses in pixels of the images, from maps of crops to which matrices (2, 3) lead."""
         xy, scores = self.codec.decode(maps)
-        matrices = [invert(crop_matrix(region, self.card.input_size)) for region in regions]
-        xy = np.stack([transform(points, matrix) for points, matrix in zip(xy, matrices, strict=True)])
+        xy = np.stack([transform(points, invert(matrix)) for points, matrix in zip(xy, matrices, strict=True)])
         return Poses(xy, scores, scores.mean(1))
 
 

@@ -108,8 +108,9 @@ def _read(item: Any) -> tuple[Picture, Path | Address | None]:
             raise ValueError(f"{where}: expected a picture, not a stream or a camera: give these by themselves")
         return picture, where
     if isinstance(item, (str, Path)):
-        if is_video(path := Path(item)):
-            raise ValueError(f"{path}: expected a picture, not a video: give videos by themselves")
+        if is_video(path := Path(item)) or path.is_dir():
+            kind = "folder" if path.is_dir() else "video"
+            raise ValueError(f"{path}: expected a picture, not a {kind}: give {kind}s by themselves")
         return read_picture(path, upright=True), path
     if hasattr(item, "convert"):  # PIL's, whose channels are red, green, blue
         item = np.ascontiguousarray(np.asarray(item.convert("RGB"))[..., ::-1])
@@ -152,11 +153,12 @@ def _rows(boxes: Any, scores: Any, size: tuple[int, int]) -> Rows | None:
     if (given.shape[-1:] != (4,) and given.size) or given.ndim > 2:
         raise ValueError(f"boxes: expected shape (N, 4), x, y, width, height of each, got {given.shape}")
     given = given.reshape(-1, 4)
-    for i, box in enumerate(given):
-        shows = np.isfinite(box).all() and (box[2:] > 0).all() and ((box[:2] < size) & (box[:2] + box[2:] > 0)).all()
-        if not shows:
-            part = f"part of the {size[0]}x{size[1]} pixels"
-            raise ValueError(f"boxes: expected x, y, width, height that show {part}, got {box.tolist()} in row {i}")
+    start, end = given[:, :2], given[:, :2] + given[:, 2:]
+    shows = np.isfinite(given).all(1) & ((given[:, 2:] > 0) & (start < size) & (end > 0)).all(1)
+    if not shows.all():
+        i, part = int(shows.argmin()), f"part of the {size[0]}x{size[1]} pixels"
+        got = f"{given[i].tolist()} in row {i}"
+        raise ValueError(f"boxes: expected x, y, width, height that show {part}, got {got}")
     if scores is None:
         return np.column_stack([given, np.ones(len(given))])
     factors = _numbers(scores, "scores", "a number for each box")
