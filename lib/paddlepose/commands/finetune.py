@@ -93,7 +93,7 @@ def _schedule(people: int) -> dict[str, Any]:
         "BATCH_SIZE": batch,
         "END_EPOCH": max(1, math.ceil(steps / math.ceil(people / batch))),
         "OPTIMIZER": "adamw",
-        "LR": 5e-4,
+        "LR": 1e-3,
         "LR_HEAD": 2e-3,
         "LR_TYPE": "CosineDecay",
         "WARMUP_STEPS": steps // _WARMUP,

@@ -46,7 +46,7 @@ def check_heatmaps(model: nn.Layer, config: Config, name: str) -> None:
 
 
 def recognised(shapes: Shapes) -> tuple[str | None, dict[str, Any]]:
-    """Name and constructor's arguments of the network whose weights have these shapes; None and none if no network's."""
+    """Name and arguments of the network whose weights have these shapes; None and none if they are no network's."""
     for name in plugins.names("models"):
         arguments_from = getattr(network_class(name), "arguments_from", None)
         if arguments_from and (arguments := arguments_from(shapes)):
