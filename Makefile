@@ -17,7 +17,7 @@ quickstart: $(VENV)/train
 	$(BIN)/paddlepose train $(QUICK)
 	$(BIN)/paddlepose valid $(QUICK) --flip-test
 	$(BIN)/paddlepose export $(QUICK) --out output/quickstart/posenet.onnx
-	$(BIN)/paddlepose deploy --model output/quickstart/posenet.onnx --img images/test.jpg --out output/quickstart/poses
+	$(BIN)/paddlepose deploy --model output/quickstart/posenet.onnx --img images/test.jpg --bbox 0,0,232,308 --out output/quickstart/poses
 	$(BIN)/paddlepose deploy --img images/table.jpg --out output/quickstart/poses
 	@echo
 	@echo "A photograph with skeletons:  output/quickstart/poses/table_result.jpg, by the package's own models"
